@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsp/delay_response.h"
+
+#include "dsp/fft.h"
+#include "dsp/simd.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* The low-pass runs on lane signals with one lane in use: the shared biquad costs less than a second one. */
+struct dv_delay_response {
+  dv_fft* fft;
+  size_t size, keep;
+  dv_real *pulse, *filtered; /* lane signals: sinc(n - T) and h1 */
+  dv_real *first;            /* H1 */
+  dv_real *odd, *even;       /* spectra, then signals; N + 2 each */
+  dv_real *g_filtered, *g_pulse; /* lane signals: dL/dh1 and dL/dpulse */
+};
+
+dv_delay_response* dv_delay_response_new(double rate_hz, size_t keep)
+{
+  dv_delay_response* r = calloc(1, sizeof *r);
+  if (!r) return NULL;
+  r->size = 2 * (size_t)lround(2.0 * rate_hz);
+  r->keep = keep < r->size ? keep : r->size;
+  r->fft = dv_fft_new(r->size);
+  r->pulse = dv_fft_alloc(r->size * DV_LANES);
+  r->filtered = dv_fft_alloc(r->size * DV_LANES);
+  r->g_filtered = dv_fft_alloc(r->size * DV_LANES);
+  r->g_pulse = dv_fft_alloc(r->size * DV_LANES);
+  r->first = dv_fft_alloc(dv_fft_reals(r->size));
+  r->odd = dv_fft_alloc(dv_fft_reals(r->size));
+  r->even = dv_fft_alloc(dv_fft_reals(r->size));
+  if (!r->fft || !r->pulse || !r->filtered || !r->g_filtered || !r->g_pulse || !r->first || !r->odd ||
+      !r->even) {
+    dv_delay_response_free(r);
+    return NULL;
+  }
+  return r;
+}
+
+void dv_delay_response_free(dv_delay_response* r)
+{
+  if (!r) return;
+  dv_fft_free(r->fft);
+  dv_fft_release(r->pulse);
+  dv_fft_release(r->filtered);
+  dv_fft_release(r->g_filtered);
+  dv_fft_release(r->g_pulse);
+  dv_fft_release(r->first);
+  dv_fft_release(r->odd);
+  dv_fft_release(r->even);
+  free(r);
+}
+
+size_t dv_delay_response_length(const dv_delay_response* r) { return r->keep; }
+
+/* sinc(n - T) = -(-1)^(n - round T) sin(pi frac) / (pi (n - T)), exact also for T near an integer. */
+static void write_pulse(double delay_samples, size_t n, dv_real* pulse)
+{
+  const double nearest = round(delay_samples), fraction = delay_samples - nearest;
+  const double numerator = -sin(M_PI * fraction) / M_PI;
+  const size_t peak = (size_t)nearest;
+  for (size_t i = 0; i < n; ++i) {
+    const double t = (double)i - nearest - fraction;
+    const double sign = (i ^ peak) & 1 ? -1.0 : 1.0;
+    pulse[i * DV_LANES] = (dv_real)(fabs(t) < 1e-9 ? 1.0 : sign * numerator / t);
+  }
+}
+
+typedef struct { int odd, even; } echo_counts;
+
+static echo_counts count_echoes(const dv_delay_response* r, double delay_samples)
+{
+  const int echoes = (int)(r->size / (size_t)(delay_samples + 1.0));
+  return (echo_counts){(echoes + 1) / 2, echoes / 2};
+}
+
+typedef struct { dv_real re, im; } complex_real;
+
+DV_INLINE complex_real cmul(complex_real a, complex_real b)
+{
+  return (complex_real){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+}
+DV_INLINE complex_real cadd(complex_real a, complex_real b) { return (complex_real){a.re + b.re, a.im + b.im}; }
+DV_INLINE complex_real cscale(dv_real s, complex_real a) { return (complex_real){s * a.re, s * a.im}; }
+DV_INLINE complex_real cload(const dv_real* p) { return (complex_real){p[0], p[1]}; }
+
+/* p(q) = 1 + q + ... + q^(terms-1) and its derivative, by Horner's rule. */
+DV_INLINE void geometric(complex_real q, int terms, complex_real* p, complex_real* slope)
+{
+  complex_real sum = {0, 0}, derivative = {0, 0};
+  for (int k = 0; k < terms; ++k) {
+    derivative = cadd(cmul(derivative, q), sum);
+    sum = cmul(sum, q);
+    sum.re += 1;
+  }
+  *p = sum;
+  *slope = derivative;
+}
+
+DV_HOT static void echo_spectra(const dv_delay_response* r, dv_real feedback, echo_counts counts)
+{
+  const dv_real scale = (dv_real)(1.0 / (double)r->size);
+  for (size_t k = 0; k <= r->size / 2; ++k) {
+    const complex_real h = cload(r->first + 2 * k), z = cscale(feedback, h), q = cmul(z, z);
+    complex_real p_odd, p_even, slope;
+    geometric(q, counts.odd, &p_odd, &slope);
+    geometric(q, counts.even, &p_even, &slope);
+    const complex_real odd = cmul(cscale(scale, h), p_odd), even = cmul(cmul(cscale(scale, h), z), p_even);
+    r->odd[2 * k] = odd.re;
+    r->odd[2 * k + 1] = odd.im;
+    r->even[2 * k] = even.re;
+    r->even[2 * k + 1] = even.im;
+  }
+}
+
+void dv_delay_response_forward(dv_delay_response* r, const dv_delay_coefs* c, dv_real* odd, dv_real* even)
+{
+  dv_cascade_state state = {0};
+  write_pulse(c->delay_samples, r->size, r->pulse);
+  dv_cascade_forward(&c->lowpass, 1, r->pulse, r->filtered, r->size, &state, NULL);
+  for (size_t i = 0; i < r->size; ++i) r->first[i] = r->filtered[i * DV_LANES];
+  dv_fft_forward(r->fft, r->first, r->first);
+  echo_spectra(r, (dv_real)c->feedback, count_echoes(r, c->delay_samples));
+  dv_fft_inverse(r->fft, r->odd, r->odd);
+  dv_fft_inverse(r->fft, r->even, r->even);
+  memcpy(odd, r->odd, r->keep * sizeof *odd);
+  memcpy(even, r->even, r->keep * sizeof *even);
+}
+
+/* Re(a conj(b)) */
+DV_INLINE double dot(complex_real a, complex_real b) { return (double)a.re * (double)b.re + (double)a.im * (double)b.im; }
+DV_INLINE complex_real cmul_conj(complex_real a, complex_real b)
+{
+  return (complex_real){a.re * b.re + a.im * b.im, a.im * b.re - a.re * b.im};
+}
+
+/* In: spectra of g_odd and g_even.  Out: conjugate-symmetric weights applied, DFT cotangent of h1 in
+   r->odd; returns dL/dfeedback.
+     odd  = H p_o(q), even = H z p_e(q), z = fb H, q = z^2
+     d odd/dH  = p_o + 2 q p_o'            d odd/dfb  = 2 z H^2 p_o'   (times 1)
+     d even/dH = 2 z (p_e + q p_e')        d even/dfb = H^2 (p_e + 2 q p_e') */
+DV_HOT static double echo_spectra_vjp(const dv_delay_response* r, dv_real feedback, echo_counts counts)
+{
+  const dv_real scale = (dv_real)(1.0 / (double)r->size);
+  double g_feedback = 0.0;
+  for (size_t k = 0; k <= r->size / 2; ++k) {
+    const complex_real h = cload(r->first + 2 * k), z = cscale(feedback, h), q = cmul(z, z), h2 = cmul(h, h);
+    const complex_real g_odd = cscale(scale, cload(r->odd + 2 * k)), g_even = cscale(scale, cload(r->even + 2 * k));
+    complex_real p_odd, p_even, s_odd, s_even;
+    geometric(q, counts.odd, &p_odd, &s_odd);
+    geometric(q, counts.even, &p_even, &s_even);
+    const complex_real qs_odd = cmul(q, s_odd), qs_even = cmul(q, s_even);
+    const complex_real odd_h = cadd(p_odd, cscale(2, qs_odd));
+    const complex_real even_h = cmul(cscale(2, z), cadd(p_even, qs_even));
+    const complex_real odd_fb = cmul(cmul(cscale(2, z), h2), s_odd);
+    const complex_real even_fb = cmul(h2, cadd(p_even, cscale(2, qs_even)));
+    /* interior bins stand for two conjugate ones */
+    const double weight = k == 0 || k == r->size / 2 ? 1.0 : 2.0;
+    g_feedback += weight * (dot(g_odd, odd_fb) + dot(g_even, even_fb));
+    const complex_real g_h = cadd(cmul_conj(g_odd, odd_h), cmul_conj(g_even, even_h));
+    r->odd[2 * k] = g_h.re;
+    r->odd[2 * k + 1] = g_h.im;
+  }
+  return g_feedback;
+}
+
+/* dL/dT of the exact pulse. */
+static double pulse_gradient(double delay_samples, const dv_real* g_pulse, size_t n)
+{
+  double sum = 0.0;
+  const double nearest = round(delay_samples), fraction = delay_samples - nearest;
+  const double sin_f = sin(M_PI * fraction), cos_f = cos(M_PI * fraction);
+  const size_t peak = (size_t)nearest;
+  for (size_t i = 0; i < n; ++i) {
+    const double u = (double)i - nearest - fraction;
+    const double sign = (i ^ peak) & 1 ? -1.0 : 1.0;
+    /* cos(pi u) and sin(pi u) by their fraction only */
+    const double slope = fabs(u) < 1e-3 ? -M_PI * M_PI * u / 3.0 : (sign * cos_f + sign * sin_f / (M_PI * u)) / u;
+    sum -= (double)g_pulse[i * DV_LANES] * slope;
+  }
+  return sum;
+}
+
+/* dL/dT and dL/dlambda of the damped pulse; spectrum: DFT of dL/dpulse. */
+static double damped_pulse_gradient(const dv_delay_response* r, double delay_samples, double log_damp,
+                                    const dv_real* spectrum, double* g_log_damp)
+{
+  double g_delay = 0.0, g_damp = 0.0;
+  const double n = (double)r->size;
+  for (size_t k = 1; k <= r->size / 2; ++k) {
+    const double damping = exp(log_damp * (double)k);
+    if (damping < 1e-30) break;
+    /* k T mod N before the sine: k T reaches 1e10 */
+    const double turn = fmod((double)k * delay_samples, n) * 2.0 * M_PI / n;
+    const double re = damping * cos(turn), im = -damping * sin(turn), weight = (k == r->size / 2 ? 1.0 : 2.0) / n;
+    const double g_re = weight * (double)spectrum[2 * k], g_im = weight * (double)spectrum[2 * k + 1];
+    g_damp += (double)k * (g_re * re + g_im * im);
+    g_delay += 2.0 * M_PI * (double)k / n * (g_re * im - g_im * re);
+  }
+  *g_log_damp += g_damp;
+  return g_delay;
+}
+
+static void transform_padded(const dv_delay_response* r, const dv_real* signal, dv_real* spectrum)
+{
+  memcpy(spectrum, signal, r->keep * sizeof *spectrum);
+  memset(spectrum + r->keep, 0, (dv_fft_reals(r->size) - r->keep) * sizeof *spectrum);
+  dv_fft_forward(r->fft, spectrum, spectrum);
+}
+
+void dv_delay_response_backward(dv_delay_response* r, const dv_delay_coefs* c, dv_delay_gradient gradient,
+                                double log_damp, const dv_real* g_odd, const dv_real* g_even, dv_delay_coefs* gc,
+                                double* g_log_damp)
+{
+  transform_padded(r, g_odd, r->odd);
+  transform_padded(r, g_even, r->even);
+  gc->feedback += echo_spectra_vjp(r, (dv_real)c->feedback, count_echoes(r, c->delay_samples));
+  dv_fft_inverse(r->fft, r->odd, r->odd); /* dL/dh1 */
+
+  memset(r->g_pulse, 0, r->size * DV_LANES * sizeof *r->g_pulse);
+  for (size_t i = 0; i < r->size; ++i) r->g_filtered[i * DV_LANES] = r->odd[i];
+  dv_cascade_backward(&c->lowpass, 1, r->pulse, r->filtered, r->g_filtered, r->g_pulse, r->size, &gc->lowpass);
+
+  if (gradient == DV_DELAY_EXACT) {
+    gc->delay_samples += pulse_gradient(c->delay_samples, r->g_pulse, r->size);
+    return;
+  }
+  for (size_t i = 0; i < r->size; ++i) r->even[i] = r->g_pulse[i * DV_LANES];
+  dv_fft_forward(r->fft, r->even, r->even);
+  gc->delay_samples += damped_pulse_gradient(r, c->delay_samples, log_damp, r->even, g_log_damp);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* A-weighting at 44.1 kHz: a linear-phase FIR of 101 taps, a least-squares fit to the
+ * bilinear-transformed curve of IEC 61672.  The filter is symmetric, so with zeros around the signal
+ * (same length out as in) it is its own adjoint. */
+#ifndef DIFFVOX_A_WEIGHTING_H
+#define DIFFVOX_A_WEIGHTING_H
+
+#include "dsp/real.h"
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Taps on either side of the centre, and what an output length is rounded up to. */
+enum { DV_A_WEIGHTING_SIDE = 50, DV_A_WEIGHTING_BLOCK = 64 };
+
+#define DV_A_WEIGHTING_RATE_HZ 44100.0
+
+/* From the centre outwards: y[i] = taps[0] x[i] + sum over k >= 1 of taps[k] (x[i - k] + x[i + k]). */
+extern const double dv_a_weighting_taps[DV_A_WEIGHTING_SIDE + 1];
+
+/* n outputs, written in whole blocks: y has room for n rounded up to DV_A_WEIGHTING_BLOCK.  x is readable
+   from x[-DV_A_WEIGHTING_SIDE] to DV_A_WEIGHTING_SIDE samples beyond that rounded length; what lies beyond
+   n + DV_A_WEIGHTING_SIDE does not influence the n outputs.  x and y do not overlap. */
+void dv_a_weighting_filter(const dv_real* x, dv_real* y, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
