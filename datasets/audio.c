@@ -41,10 +41,9 @@ dv_status dv_audio_check_finite(const dv_audio* audio, const char* name, dv_erro
     const float* x = dv_audio_channel(audio, c);
     for (size_t i = 0; i < audio->frames; ++i)
       if (!isfinite(x[i]))
-        return dv_fail(err, DV_ERR_NONFINITE,
-                       "%s: sample %zu of channel %zu (at %.3f s) is %s; repair or export the file again",
-                       dv_file_label(name), i, c + 1, (double)i / audio->rate_hz,
-                       isnan(x[i]) ? "not a number" : "infinite");
+        return dv_fail(
+          err, DV_ERR_NONFINITE, "%s: sample %zu of channel %zu (at %.3f s) is %s; repair or export the file again",
+          dv_file_label(name), i, c + 1, (double)i / audio->rate_hz, isnan(x[i]) ? "not a number" : "infinite");
   }
   return DV_OK;
 }
@@ -111,7 +110,7 @@ static double bytes_per_frame(const SF_INFO* info, uint64_t bytes)
 
 static dv_status check_chunk(int fd, uint64_t file_size, const SF_INFO* info, const char* path, dv_error* err)
 {
-  chunk_size chunk;
+  chunk_size chunk = {0, 0};
   if (!find_sample_chunk(fd, file_size, &chunk) || chunk.found >= chunk.promised || info->frames < 1) return DV_OK;
   const double promised = floor((double)chunk.promised / bytes_per_frame(info, chunk.found));
   if (promised <= (double)info->frames) return DV_OK; /* a last, incomplete frame is only padding */
@@ -124,8 +123,8 @@ static dv_status check_info(const SF_INFO* info, const char* path, dv_error* err
   if (info->frames < 1)
     return dv_fail(err, DV_ERR_FORMAT, "%s: holds no audio (0 frames); export the file again", dv_file_label(path));
   if (info->channels < 1 || info->channels > DV_AUDIO_MAX_CHANNELS)
-    return dv_fail(err, DV_ERR_ARG, "%s: has %d channels; 1 to %d can be read", dv_file_label(path),
-                   info->channels, (int)DV_AUDIO_MAX_CHANNELS);
+    return dv_fail(err, DV_ERR_ARG, "%s: has %d channels; 1 to %d can be read", dv_file_label(path), info->channels,
+                   (int)DV_AUDIO_MAX_CHANNELS);
   if (info->samplerate < DV_AUDIO_MIN_RATE_HZ || info->samplerate > DV_AUDIO_MAX_RATE_HZ)
     return dv_fail(err, DV_ERR_ARG, "%s: has a sample rate of %d Hz; 8000 to 192000 Hz can be read: resample it",
                    dv_file_label(path), info->samplerate);
@@ -142,8 +141,7 @@ static dv_status read_frames(SNDFILE* file, const char* path, dv_audio* audio, d
     const sf_count_t got = sf_readf_float(file, block, (sf_count_t)want);
     if (got < 1) break;
     for (size_t c = 0; c < audio->channels; ++c)
-      for (size_t i = 0; i < (size_t)got; ++i)
-        dv_audio_channel(audio, c)[done + i] = block[i * audio->channels + c];
+      for (size_t i = 0; i < (size_t)got; ++i) dv_audio_channel(audio, c)[done + i] = block[i * audio->channels + c];
     done += (size_t)got;
     if (sf_error(file)) break;
   }
@@ -181,15 +179,13 @@ dv_status dv_audio_read(const char* path, dv_audio* audio, dv_error* err)
   if (fd < 0) return dv_file_error(err, path, "read", errno);
   struct stat st;
   dv_status status;
-  if (fstat(fd, &st))
-    status = dv_file_error(err, path, "read", errno);
+  if (fstat(fd, &st)) status = dv_file_error(err, path, "read", errno);
   else if (!S_ISREG(st.st_mode))
     status = dv_fail(err, DV_ERR_IO, "%s: is %s; give the name of an audio file", dv_file_label(path),
                      S_ISDIR(st.st_mode) ? "a folder" : "a device or pipe");
   else if (st.st_size == 0)
     status = dv_fail(err, DV_ERR_FORMAT, "%s: is empty (0 bytes); export the file again", dv_file_label(path));
-  else
-    status = read_sound(fd, (uint64_t)st.st_size, path, audio, err);
+  else status = read_sound(fd, (uint64_t)st.st_size, path, audio, err);
   close(fd);
   if (!status) status = dv_audio_check_finite(audio, path, err);
   if (status) dv_audio_free(audio);
@@ -208,10 +204,8 @@ static dv_status output_format(const char* path, const dv_audio* audio, int* for
   const double bytes = (double)audio->channels * (double)audio->frames * sizeof(float);
   if (!strcasecmp(extension, ".wav"))
     *format = (bytes > WAV_MAX_BYTES ? SF_FORMAT_RF64 : SF_FORMAT_WAV) | SF_FORMAT_FLOAT;
-  else if (!strcasecmp(extension, ".flac"))
-    *format = SF_FORMAT_FLAC | SF_FORMAT_PCM_24;
-  else if (!strcasecmp(extension, ".ogg") || !strcasecmp(extension, ".oga"))
-    *format = SF_FORMAT_OGG | SF_FORMAT_VORBIS;
+  else if (!strcasecmp(extension, ".flac")) *format = SF_FORMAT_FLAC | SF_FORMAT_PCM_24;
+  else if (!strcasecmp(extension, ".ogg") || !strcasecmp(extension, ".oga")) *format = SF_FORMAT_OGG | SF_FORMAT_VORBIS;
   else
     return dv_fail(err, DV_ERR_ARG, "%s: the extension '%s' is not known; write .wav, .flac or .ogg",
                    dv_file_label(path), extension);

@@ -32,8 +32,7 @@ static inline float* dv_audio_channel(const dv_audio* audio, size_t channel)
 }
 
 /* Silence of the given shape.  DV_ERR_NOMEM, also when the size overflows; *audio is then empty. */
-DV_NODISCARD dv_status dv_audio_alloc(size_t channels, size_t frames, double rate_hz, dv_audio* audio,
-                                      dv_error* err);
+DV_NODISCARD dv_status dv_audio_alloc(size_t channels, size_t frames, double rate_hz, dv_audio* audio, dv_error* err);
 
 /* Frees the samples and empties the struct; an empty struct (zeroed) may be freed again. */
 void dv_audio_free(dv_audio* audio);

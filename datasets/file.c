@@ -60,8 +60,7 @@ static dv_status read_all(int fd, const char* path, char* data, size_t size, dv_
   return DV_OK;
 }
 
-static dv_status read_open_file(int fd, const char* path, size_t max_size, char** data, size_t* size,
-                                dv_error* err)
+static dv_status read_open_file(int fd, const char* path, size_t max_size, char** data, size_t* size, dv_error* err)
 {
   struct stat st;
   if (fstat(fd, &st)) return dv_file_error(err, path, "read", errno);

@@ -21,8 +21,7 @@ const char* dv_file_label(const char* path);
    *size does not count follows the contents.
    DV_ERR_IO: not there, not readable, a folder or a device.  DV_ERR_FORMAT: larger than max_size.
    DV_ERR_NOMEM. */
-DV_NODISCARD dv_status dv_file_read(const char* path, size_t max_size, char** data, size_t* size,
-                                    dv_error* err);
+DV_NODISCARD dv_status dv_file_read(const char* path, size_t max_size, char** data, size_t* size, dv_error* err);
 
 /* A file being written.  The caller writes to fd and then commits or abandons. */
 typedef struct {

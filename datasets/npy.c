@@ -10,7 +10,10 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are copied as they are in the file");
 
-static const struct { const char* descr; size_t size; } types[] = {
+static const struct {
+  const char* descr;
+  size_t size;
+} types[] = {
   [DV_NPY_F4] = {"<f4", 4}, [DV_NPY_F8] = {"<f8", 8}, [DV_NPY_I4] = {"<i4", 4},
   [DV_NPY_I8] = {"<i8", 8}, [DV_NPY_B1] = {"|b1", 1},
 };
@@ -91,9 +94,10 @@ static dv_status parse_descr(cursor* c, dv_npy_type* type)
       *type = (dv_npy_type)t;
       return DV_OK;
     }
-  const char* kind = *descr == '>' ? " (big-endian)" : strchr(descr, 'O') ? " (Python objects)"
-                     : strchr(descr, 'c')                                 ? " (complex)"
-                                                                          : "";
+  const char* kind = *descr == '>'        ? " (big-endian)"
+                     : strchr(descr, 'O') ? " (Python objects)"
+                     : strchr(descr, 'c') ? " (complex)"
+                                          : "";
   return dv_fail(c->err, DV_ERR_FORMAT, "%s: holds elements of type '%s'%s; save it as <f4, <f8, <i4, <i8 or |b1",
                  dv_file_label(c->name), descr, kind);
 }
@@ -127,9 +131,10 @@ static dv_status parse_dictionary(cursor* c, dv_npy* array)
   while (!accept(c, "}")) {
     char key[DESCR_LENGTH];
     if (!accept_string(c, key) || !accept(c, ":")) return bad_header(c, "a key and ':'");
-    const int bit = !strcmp(key, "descr") ? DESCR : !strcmp(key, "fortran_order") ? ORDER
-                    : !strcmp(key, "shape")                                      ? SHAPE
-                                                                                 : 0;
+    const int bit = !strcmp(key, "descr")           ? DESCR
+                    : !strcmp(key, "fortran_order") ? ORDER
+                    : !strcmp(key, "shape")         ? SHAPE
+                                                    : 0;
     if (!bit || seen & bit) return bad_header(c, "the keys descr, fortran_order and shape, once each");
     seen |= bit;
     const dv_status status = bit == DESCR   ? parse_descr(c, &array->type)
@@ -214,8 +219,8 @@ static dv_status parse_elements(const cursor* c, const unsigned char* data, size
     return dv_fail(c->err, DV_ERR_FORMAT, "%s: is truncated: its %zu bytes of data are fewer than the shape says",
                    dv_file_label(c->name), size);
   if (array->count * width != size)
-    return dv_fail(c->err, DV_ERR_FORMAT, "%s: has %zu bytes of data where the shape says %zu",
-                   dv_file_label(c->name), size, array->count * width);
+    return dv_fail(c->err, DV_ERR_FORMAT, "%s: has %zu bytes of data where the shape says %zu", dv_file_label(c->name),
+                   size, array->count * width);
   array->data = malloc((array->count + 1) * sizeof *array->data); /* + 1: no elements are no failure */
   if (!array->data) return dv_fail(c->err, DV_ERR_NOMEM, "%s: no memory to read it", dv_file_label(c->name));
   for (size_t i = 0; i < array->count; ++i) array->data[i] = load(array->type, data + i * width);
@@ -258,8 +263,8 @@ static size_t format_header(char text[2 * ALIGNMENT + 64 * DV_NPY_MAX_DIMS], dv_
   const size_t capacity = 2 * ALIGNMENT + 64 * DV_NPY_MAX_DIMS, prefix = MAGIC_LENGTH + 4;
   memcpy(text, magic, MAGIC_LENGTH);
   size_t n = prefix;
-  n += (size_t)snprintf(text + n, capacity - n, "{'descr': '%s', 'fortran_order': False, 'shape': (",
-                        types[type].descr);
+  n +=
+    (size_t)snprintf(text + n, capacity - n, "{'descr': '%s', 'fortran_order': False, 'shape': (", types[type].descr);
   for (size_t d = 0; d < ndim; ++d)
     n += (size_t)snprintf(text + n, capacity - n, "%zu%s", shape[d], ndim == 1 ? "," : d + 1 < ndim ? ", " : "");
   n += (size_t)snprintf(text + n, capacity - n, "), }");

@@ -33,8 +33,7 @@ typedef struct {
 DV_NODISCARD dv_status dv_npy_read(const char* path, dv_npy* array, dv_error* err);
 
 /* The same from memory; name is what messages call it. */
-DV_NODISCARD dv_status dv_npy_parse(const void* bytes, size_t size, const char* name, dv_npy* array,
-                                    dv_error* err);
+DV_NODISCARD dv_status dv_npy_parse(const void* bytes, size_t size, const char* name, dv_npy* array, dv_error* err);
 
 /* Writes a version 1 file; elements are converted from double by the rules of C.  Complete or not at all.
    DV_ERR_ARG: more than DV_NPY_MAX_DIMS dimensions, or more than DV_NPY_MAX_BYTES. */

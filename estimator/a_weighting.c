@@ -19,19 +19,17 @@ const double dv_a_weighting_taps[DV_A_WEIGHTING_SIDE + 1] = {
   -0.0020987705793231726, -0.0020061424002051353, -0.0019269367912784219
 };
 
-DV_HOT void dv_a_weighting_filter(const dv_real* x, dv_real* y, size_t n)
+DV_HOT void dv_a_weighting_filter(const double* x, dv_real* y, size_t n)
 {
-  enum { VECTORS = DV_A_WEIGHTING_BLOCK / DV_WIDE };
-  dv_real taps[DV_A_WEIGHTING_SIDE + 1];
-  for (int k = 0; k <= DV_A_WEIGHTING_SIDE; ++k) taps[k] = (dv_real)dv_a_weighting_taps[k];
+  enum { LANES = sizeof(dv_wide_doubles) / sizeof(double), VECTORS = DV_A_WEIGHTING_BLOCK / LANES };
   for (size_t i = 0; i < n; i += DV_A_WEIGHTING_BLOCK) {
-    dv_wide sum[VECTORS];
-    for (int v = 0; v < VECTORS; ++v) sum[v] = taps[0] * *dv_wide_at(x + i + v * DV_WIDE);
+    dv_wide_doubles sum[VECTORS];
+    for (int v = 0; v < VECTORS; ++v) sum[v] = dv_a_weighting_taps[0] * *dv_wide_doubles_at(x + i + v * LANES);
     for (int k = 1; k <= DV_A_WEIGHTING_SIDE; ++k)
       for (int v = 0; v < VECTORS; ++v) {
-        const dv_real* centre = x + i + v * DV_WIDE;
-        sum[v] += taps[k] * (*dv_wide_at(centre - k) + *dv_wide_at(centre + k));
+        const double* centre = x + i + v * LANES;
+        sum[v] += dv_a_weighting_taps[k] * (*dv_wide_doubles_at(centre - k) + *dv_wide_doubles_at(centre + k));
       }
-    for (int v = 0; v < VECTORS; ++v) *dv_wide_to(y + i + v * DV_WIDE) = sum[v];
+    for (int j = 0; j < DV_A_WEIGHTING_BLOCK; ++j) y[i + (size_t)j] = (dv_real)sum[j / LANES][j % LANES];
   }
 }

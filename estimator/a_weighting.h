@@ -23,8 +23,10 @@ extern const double dv_a_weighting_taps[DV_A_WEIGHTING_SIDE + 1];
 
 /* n outputs, written in whole blocks: y has room for n rounded up to DV_A_WEIGHTING_BLOCK.  x is readable
    from x[-DV_A_WEIGHTING_SIDE] to DV_A_WEIGHTING_SIDE samples beyond that rounded length; what lies beyond
-   n + DV_A_WEIGHTING_SIDE does not influence the n outputs.  x and y do not overlap. */
-void dv_a_weighting_filter(const dv_real* x, dv_real* y, size_t n);
+   n + DV_A_WEIGHTING_SIDE does not influence the n outputs.  x and y do not overlap.
+   Sums are double: what float would round off the bass is louder than quiet treble, and the loss's
+   gradient with respect to quiet bins shows it. */
+void dv_a_weighting_filter(const double* x, dv_real* y, size_t n);
 
 #ifdef __cplusplus
 }

@@ -26,6 +26,7 @@ typedef struct {
   size_t chunks, dropped, batch;
   size_t* order;                  /* chunk indices; the first `batch` are this step's */
   const dv_real** x;
+  dv_real* target;                /* rows of all chunks */
   dv_real *pred, *grad;           /* rows of the batch */
   dv_chain* chain;
   dv_loss* loss;
@@ -37,6 +38,7 @@ static void release(fit* f)
   free(f->starts);
   free(f->order);
   free(f->x);
+  dv_fft_release(f->target);
   dv_fft_release(f->pred);
   dv_fft_release(f->grad);
   dv_chain_free(f->chain);
@@ -86,22 +88,17 @@ static dv_status find_chunks(fit* f, dv_error* err)
 
 static dv_status set_targets(fit* f, dv_error* err)
 {
-  dv_real* target = dv_fft_alloc(2 * f->chunks * f->wanted);
-  if (!target) return dv_fail(err, DV_ERR_NOMEM, "out of memory for the target of %zu chunks", f->chunks);
+  f->target = dv_fft_alloc(2 * f->chunks * f->wanted);
+  if (!f->target) return dv_fail(err, DV_ERR_NOMEM, "out of memory for the target of %zu chunks", f->chunks);
   for (size_t i = 0; i < f->chunks; ++i) {
-    const size_t heard = f->starts[i] + f->warmup, bytes = f->wanted * sizeof *target;
-    memcpy(target + 2 * i * f->wanted, f->stems->wet_left + heard, bytes);
-    memcpy(target + (2 * i + 1) * f->wanted, f->stems->wet_right + heard, bytes);
+    const size_t heard = f->starts[i] + f->warmup, bytes = f->wanted * sizeof *f->target;
+    memcpy(f->target + 2 * i * f->wanted, f->stems->wet_left + heard, bytes);
+    memcpy(f->target + (2 * i + 1) * f->wanted, f->stems->wet_right + heard, bytes);
   }
-  dv_status status = DV_OK;
   f->loss = dv_loss_new(f->chunks, f->wanted, f->config->threads, err);
-  if (!f->loss)
-    status = DV_ERR_ARG;
-  else
-    status = dv_loss_set_target(f->loss, target, f->wanted);
-  if (f->loss && status) dv_fail(err, status, "the wet stem cannot be used as a target: %s", dv_status_text(status));
-  dv_fft_release(target);
-  return status;
+  if (!f->loss) return DV_ERR_ARG;
+  const dv_status status = dv_loss_set_target(f->loss, f->target, f->wanted);
+  return status ? dv_fail(err, status, "the wet stem cannot be a target: %s", dv_status_text(status)) : DV_OK;
 }
 
 static dv_status prepare(fit* f, dv_error* err)
@@ -160,7 +157,7 @@ static dv_status evaluate(fit* f, const double raw[DV_PARAM_COUNT], dv_loss_valu
   if (!status && !isfinite(values->total)) status = DV_ERR_NONFINITE;
   if (status) return status;
   memset(f->grad, 0, 2 * f->batch * f->wanted * sizeof *f->grad);
-  status = dv_loss_backward(f->loss, f->pred, f->wanted, f->order, f->batch, f->grad);
+  status = dv_loss_backward(f->loss, f->pred, f->wanted, f->grad);
   if (!status)
     status = dv_chain_backward(f->chain, &params, f->x, f->batch, f->grad, DV_DELAY_TRAIN, &grad, NULL);
   if (status) return status;
@@ -180,16 +177,18 @@ static double now_s(void)
 static dv_status descend(fit* f, double raw[DV_PARAM_COUNT], dv_fit_result* result, dv_fit_callback callback,
                          void* context, dv_error* err)
 {
-  double best[DV_PARAM_COUNT], grad[DV_PARAM_COUNT], moments[2 * DV_PARAM_COUNT];
+  double best[DV_PARAM_COUNT], grad[DV_PARAM_COUNT], m[DV_PARAM_COUNT], v[DV_PARAM_COUNT];
+  dv_adam_options options = dv_adam_default_options;
   dv_adam adam;
-  dv_adam_init(&adam, f->config->learning_rate, moments, DV_PARAM_COUNT);
+  options.learning_rate = f->config->learning_rate;
+  dv_adam_init(&adam, DV_PARAM_COUNT, m, v);
   memcpy(best, raw, sizeof best);
   const double start_s = now_s();
   double best_objective = INFINITY;
   for (size_t step = 0; step < f->config->steps; ++step) {
     dv_fit_step report = {.step = step, .steps = f->config->steps};
     dv_chain_params params;
-    const dv_status status = evaluate(f, raw, &report.values, grad);
+    dv_status status = evaluate(f, raw, &report.values, grad);
     if (status == DV_ERR_NONFINITE) result->end = DV_FIT_NONFINITE;
     if (status && (status != DV_ERR_NONFINITE || step == 0))
       return dv_fail(err, status, "the loss could not be evaluated: %s", dv_status_text(status));
@@ -209,7 +208,11 @@ static dv_status descend(fit* f, double raw[DV_PARAM_COUNT], dv_fit_result* resu
       result->end = DV_FIT_CANCELLED;
       break;
     }
-    dv_adam_step(&adam, raw, grad);
+    status = dv_adam_step(&adam, &options, grad, raw);
+    if (status) { /* evaluate has checked the gradient */
+      result->end = DV_FIT_NONFINITE;
+      break;
+    }
   }
   memcpy(raw, best, sizeof best);
   return DV_OK;

@@ -17,6 +17,9 @@
 enum { RESOLUTIONS = 3, LARGEST_FFT = 2048, PAD = LARGEST_FFT / 2 };
 static const size_t FFT_SIZES[RESOLUTIONS] = {128, 512, LARGEST_FFT};
 
+/* A-weighting works in blocks, which see HALO samples on either side. */
+enum { BLOCK = 1024, HALO = DV_A_WEIGHTING_SIDE };
+
 /* Magnitudes are floored at its square root. */
 static const dv_real POWER_FLOOR = (dv_real)1e-8;
 
@@ -62,8 +65,8 @@ struct dv_spectral_loss {
 
 /* ---- sizes ---- */
 
-/* PAD samples on either side and room for the A-weighting's last block. */
-static size_t padded(const dv_spectral_loss* s) { return dv_wide_round(s->samples + 2 * PAD); }
+/* PAD samples on either side, and room to read the A-weighting's last block beyond them. */
+static size_t padded(const dv_spectral_loss* s) { return dv_wide_round(s->samples + 2 * PAD + BLOCK + HALO); }
 
 static size_t groups(const dv_spectral_loss* s, int r)
 {
@@ -202,17 +205,15 @@ void dv_spectral_loss_free(dv_spectral_loss* s)
 
 /* ---- A-weighting and padding ---- */
 
-enum { BLOCK = 1024, HALO = DV_A_WEIGHTING_SIDE };
-
 /* x[i] = left[start + i] + sign right[start + i], zero beyond the n samples, for i in -HALO .. BLOCK + HALO. */
-static DV_HOT void mix_block(const dv_real* left, const dv_real* right, dv_real sign, size_t start, size_t n,
-                             dv_real* restrict x)
+static DV_HOT void mix_block(const dv_real* left, const dv_real* right, double sign, size_t start, size_t n,
+                             double* restrict x)
 {
   const size_t before = start < HALO ? start : HALO, ahead = n - start;
   const size_t after = ahead < BLOCK + HALO ? ahead : BLOCK + HALO;
   const dv_real *l = left + start - before, *r = right + start - before;
   memset(x, 0, (BLOCK + 2 * HALO) * sizeof *x);
-  for (size_t i = 0; i < before + after; ++i) x[HALO - before + i] = l[i] + sign * r[i];
+  for (size_t i = 0; i < before + after; ++i) x[HALO - before + i] = (double)l[i] + sign * (double)r[i];
 }
 
 static void reflect(dv_real* signal, size_t n)
@@ -227,10 +228,11 @@ static void reflect(dv_real* signal, size_t n)
 /* Signal i: the A-weighted middle (side 0) or side (side 1) of the pair of rows, padded. */
 static void weight_signal(const dv_spectral_loss* s, const dv_real* left, size_t stride, size_t side, size_t i)
 {
-  dv_real x[BLOCK + 2 * HALO], y[BLOCK], *signal = weighted_signal(s, i, side);
+  double x[BLOCK + 2 * HALO];
+  dv_real y[BLOCK], *signal = weighted_signal(s, i, side);
   for (size_t start = 0; start < s->samples; start += BLOCK) {
     const size_t n = s->samples - start < BLOCK ? s->samples - start : BLOCK;
-    mix_block(left, left + stride, side ? (dv_real)-1 : (dv_real)1, start, s->samples, x);
+    mix_block(left, left + stride, side ? -1.0 : 1.0, start, s->samples, x);
     dv_a_weighting_filter(x + HALO, y, n);
     memcpy(signal + PAD + start, y, n * sizeof *y);
   }
@@ -256,6 +258,11 @@ static DV_HOT void add_three(const dv_real* restrict b, const dv_real* restrict 
   for (size_t i = 0; i < n; ++i) a[i] += b[i] + c[i];
 }
 
+static DV_HOT void widen(const dv_real* restrict from, size_t n, double* restrict to)
+{
+  for (size_t i = 0; i < n; ++i) to[i] = (double)from[i];
+}
+
 static DV_HOT void add_channels(const dv_real* restrict m, const dv_real* restrict s, size_t n,
                                 dv_real* restrict left, dv_real* restrict right)
 {
@@ -268,6 +275,7 @@ static DV_HOT void add_channels(const dv_real* restrict m, const dv_real* restri
 /* Sums the resolutions' gradients of prediction i and takes them back to left and right. */
 static void unweight_item(const dv_spectral_loss* s, size_t i, dv_real* left, size_t stride)
 {
+  double x[BLOCK + 2 * HALO];
   dv_real y[2][BLOCK];
   for (size_t side = 0; side < 2; ++side) {
     dv_real* sum = gradient_signal(s, i, 0, side);
@@ -276,8 +284,10 @@ static void unweight_item(const dv_spectral_loss* s, size_t i, dv_real* left, si
   }
   for (size_t start = 0; start < s->samples; start += BLOCK) {
     const size_t n = s->samples - start < BLOCK ? s->samples - start : BLOCK;
-    for (size_t side = 0; side < 2; ++side)
-      dv_a_weighting_filter(gradient_signal(s, i, 0, side) + PAD + start, y[side], n);
+    for (size_t side = 0; side < 2; ++side) {
+      widen(gradient_signal(s, i, 0, side) + PAD + start - HALO, BLOCK + 2 * HALO, x);
+      dv_a_weighting_filter(x + HALO, y[side], n);
+    }
     add_channels(y[0], y[1], n, left + start, left + stride + start);
   }
 }

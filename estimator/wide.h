@@ -23,6 +23,9 @@ typedef dv_bits dv_wide_bits __attribute__((vector_size(64)));
 /* The same vector anywhere in memory. */
 typedef dv_real dv_wide_unaligned __attribute__((vector_size(64), aligned(sizeof(dv_real)), may_alias));
 
+typedef double dv_wide_doubles __attribute__((vector_size(64), aligned(sizeof(double)), may_alias));
+
+DV_INLINE const dv_wide_doubles* dv_wide_doubles_at(const double* x) { return (const dv_wide_doubles*)x; }
 DV_INLINE const dv_wide_unaligned* dv_wide_at(const dv_real* x) { return (const dv_wide_unaligned*)x; }
 DV_INLINE dv_wide_unaligned* dv_wide_to(dv_real* x) { return (dv_wide_unaligned*)x; }
 

@@ -37,8 +37,8 @@ static dv_status check_rows(dv_npy* rows, const char* path, dv_error* err)
     rows->shape[0] = 1;
     rows->ndim = 2;
   }
-  const bool fits = rows->ndim == 2 && rows->shape[0] > 0 &&
-                    (rows->shape[1] == DV_PRESET_SIZE || rows->shape[1] == DV_PARAM_COUNT);
+  const bool fits =
+    rows->ndim == 2 && rows->shape[0] > 0 && (rows->shape[1] == DV_PRESET_SIZE || rows->shape[1] == DV_PARAM_COUNT);
   if (!fits || (rows->type != DV_NPY_F4 && rows->type != DV_NPY_F8))
     return dv_fail(err, DV_ERR_FORMAT,
                    "%s: is not an array of raw parameters: rows of 151 or 152 floating-point numbers",
@@ -183,7 +183,8 @@ static dv_status find_track(json_t* tracks, const char* name, size_t* row, dv_er
   size_t matches = 0, index;
   json_t* entry;
   dv_nearest_name nearest = {.name = name};
-  json_array_foreach(tracks, index, entry) {
+  json_array_foreach(tracks, index, entry)
+  {
     size_t candidate;
     if (!entry_row(entry, &candidate)) continue;
     dv_nearest_name_offer(&nearest, entry_text(entry, "track"));
@@ -209,16 +210,16 @@ static json_t* entry_of_row(json_t* tracks, size_t row)
   return NULL;
 }
 
-static dv_status load_corpus_row(const char* dir, const corpus* c, const char* which, json_t* tracks,
-                                 dv_preset* preset, dv_error* err)
+static dv_status load_corpus_row(const char* dir, const corpus* c, const char* which, json_t* tracks, dv_preset* preset,
+                                 dv_error* err)
 {
   char file[64], path[PATH_MAX], name[160];
   size_t row = 0;
   dv_status status = DV_OK;
   if (!parse_row(which, &row))
-    status = tracks ? find_track(tracks, which, &row, err)
-                    : dv_fail(err, DV_ERR_ARG, "'%.80s' is not a row; the presets of '%s' have no names", which,
-                              c->name);
+    status = tracks
+               ? find_track(tracks, which, &row, err)
+               : dv_fail(err, DV_ERR_ARG, "'%.80s' is not a row; the presets of '%s' have no names", which, c->name);
   if (status) return status;
   snprintf(file, sizeof file, "%s/raw_params.npy", c->name);
   if (!join(path, dir, file)) return dv_fail(err, DV_ERR_ARG, "%s: the path is too long", dv_file_label(dir));
@@ -306,7 +307,8 @@ static bool add_factory_folder(factory_list* list, const char* dir)
 static dv_status find_factory(factory_list* list, dv_error* err)
 {
   const char* const folders[] = {
-    getenv("DIFFVOX_PRESETS"), DV_PRESET_DIR,
+    getenv("DIFFVOX_PRESETS"),
+    DV_PRESET_DIR,
 #ifdef DV_PRESET_SOURCE_DIR
     DV_PRESET_SOURCE_DIR,
 #endif

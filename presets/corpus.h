@@ -25,8 +25,7 @@ extern "C" {
 /* corpora_dir may be NULL: the environment variable DIFFVOX_CORPORA is used then.
    DV_ERR_ARG: no such preset, row or track; the message names what is near or how to list them.
    DV_ERR_IO, DV_ERR_FORMAT, DV_ERR_NOMEM from the files. */
-DV_NODISCARD dv_status dv_preset_resolve(const char* spec, const char* corpora_dir, dv_preset* preset,
-                                         dv_error* err);
+DV_NODISCARD dv_status dv_preset_resolve(const char* spec, const char* corpora_dir, dv_preset* preset, dv_error* err);
 
 /* Calls visit once for every preset that dv_preset_resolve knows by name, factory presets first, sorted.
    spec is what to pass to dv_preset_resolve; comment is a line for people.  Corpora are listed when a folder is

@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#define INITIAL_T60_S 1.0
+
 void dv_preset_init(dv_preset* preset)
 {
   *preset = (dv_preset){0};
   dv_params_initial(0, &preset->params);
   memset(preset->params.reverb.mixing, 0, sizeof preset->params.reverb.mixing);
+  for (int k = 0; k < DV_FDN_BANDS; ++k) preset->params.reverb.decay[k] = dv_decay_from_t60(INITIAL_T60_S);
 }
 
 static bool is_utf8(const char* text)
@@ -66,5 +69,5 @@ void dv_preset_note_number(dv_preset* preset, const char* key, double number)
   dv_preset_note* note = isfinite(number) ? note_for(preset, key) : NULL;
   if (!note) return;
   note->is_number = true;
-  note->number = number;
+  note->number = number + 0.0; /* -0 would come back from a file as 0 */
 }

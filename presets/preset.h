@@ -20,8 +20,8 @@ extern "C" {
 #define DV_PRESET_FORMAT "diffvox-preset"
 enum { DV_PRESET_VERSION = 1, DV_PRESET_MAX_NOTES = 32, DV_PRESET_MAX_BYTES = 1 << 20 };
 
-#define DV_PRESET_MAX_GAIN_DB 100.0     /* input and output gain: -100 .. 100 dB */
-#define DV_PRESET_MAX_TIME_MS 1e12      /* attack, release, averaging; a coefficient of 0 is written so */
+#define DV_PRESET_MAX_GAIN_DB 100.0 /* input and output gain: -100 .. 100 dB */
+#define DV_PRESET_MAX_TIME_MS 1e12  /* attack, release, averaging; a coefficient of 0 is written so */
 #define DV_PRESET_MAX_T60_S 9.0
 
 /* One entry of the provenance: where the preset comes from. */
@@ -42,7 +42,8 @@ typedef struct {
   size_t note_count;
 } dv_preset;
 
-/* Empties the preset: no name, no notes, 0 dB, parameters at the start of a fit with no reverb. */
+/* Empties the preset: no name, no notes, 0 dB, parameters at the start of a fit but without its random
+   ones: 1 s of reverberation time, mixing logits of 0. */
 void dv_preset_init(dv_preset* preset);
 
 /* Copies text into a fixed field of size bytes; what is too long or not UTF-8 is cut or replaced. */

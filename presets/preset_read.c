@@ -46,8 +46,7 @@ static dv_status wrong(const reader* r, const char* path, const json_t* found, c
 {
   char text[80];
   describe(found, text, sizeof text);
-  return dv_fail(r->err, DV_ERR_FORMAT, "%s: '%s' is %s; it must be %s", dv_file_label(r->file), path, text,
-                 expected);
+  return dv_fail(r->err, DV_ERR_FORMAT, "%s: '%s' is %s; it must be %s", dv_file_label(r->file), path, text, expected);
 }
 
 static dv_status missing(const reader* r, const char* path)
@@ -124,8 +123,7 @@ static dv_status read_matrix(const reader* r, const json_t* node, const dv_field
   }
   for (int i = 0; i < field->rows; ++i) {
     snprintf(name, sizeof name, "%s[%d]", field->path, i);
-    const dv_status status =
-      read_list(r, json_array_get(node, (size_t)i), name, field, i * field->columns, flat);
+    const dv_status status = read_list(r, json_array_get(node, (size_t)i), name, field, i * field->columns, flat);
     if (status) return status;
   }
   return DV_OK;
@@ -191,7 +189,8 @@ static dv_status check_keys(const reader* r, json_t* object, const char* parent,
 {
   const char* key;
   json_t* child;
-  json_object_foreach(object, key, child) {
+  json_object_foreach(object, key, child)
+  {
     dv_status status = check_key(r, parent, key);
     if (status) return status;
     const bool open = !*parent && (!strcmp(key, "extra") || !strcmp(key, "provenance"));
@@ -237,18 +236,16 @@ static dv_status read_provenance(const reader* r, json_t* root, dv_preset* prese
                    dv_file_label(r->file), json_object_size(object), (int)DV_PRESET_MAX_NOTES);
   const char* key;
   json_t* node;
-  json_object_foreach(object, key, node) {
+  json_object_foreach(object, key, node)
+  {
     char path[96] = "provenance.";
     printable(key, path + strlen(path), 60);
     if (strlen(key) >= sizeof preset->notes[0].key)
       return dv_fail(r->err, DV_ERR_FORMAT, "%s: the name '%s' is too long; at most 47 bytes are allowed",
                      dv_file_label(r->file), path);
-    if (json_is_string(node))
-      dv_preset_note_text(preset, key, json_string_value(node));
-    else if (json_is_number(node))
-      dv_preset_note_number(preset, key, json_number_value(node));
-    else
-      return wrong(r, path, node, "a string or a number");
+    if (json_is_string(node)) dv_preset_note_text(preset, key, json_string_value(node));
+    else if (json_is_number(node)) dv_preset_note_number(preset, key, json_number_value(node));
+    else return wrong(r, path, node, "a string or a number");
   }
   return DV_OK;
 }
@@ -265,6 +262,9 @@ static dv_status read_root(const reader* r, json_t* root, dv_preset* preset)
   dv_field field;
   for (size_t i = 0; !status && dv_field_at(i, &field); ++i)
     status = read_field(r, root, &field, dv_params_flat(&preset->params));
+  dv_error inner; /* the table has the last word: an end of a range may be excluded */
+  if (!status && dv_params_check(&preset->params, &inner))
+    status = dv_fail(r->err, DV_ERR_FORMAT, "%s: %.250s", dv_file_label(r->file), inner.text);
   return status;
 }
 

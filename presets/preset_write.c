@@ -26,17 +26,30 @@ static json_t* parent_object(json_t* root, const char* path, const char** leaf)
   return node;
 }
 
+/* The roundest number for the file that gives the same value again: "50" rather than 49.999999999999993 ms. */
+static double readable(const dv_field* field, double value)
+{
+  const double exact = dv_field_to_file(field, value);
+  for (int digits = 6; digits < 17; ++digits) {
+    char text[40];
+    snprintf(text, sizeof text, "%.*g", digits, exact);
+    const double rounded = strtod(text, NULL), again = dv_field_from_file(field, rounded);
+    if (!(again < value) && !(again > value) && rounded <= field->maximum) return rounded;
+  }
+  return exact;
+}
+
 static json_t* field_list(const dv_field* field, int first, const double* flat)
 {
   json_t* list = json_array();
   for (int k = first; k < first + field->columns; ++k)
-    json_array_append_new(list, json_real(dv_field_to_file(field, flat[dv_field_flat_index(field, k)])));
+    json_array_append_new(list, json_real(readable(field, flat[dv_field_flat_index(field, k)])));
   return list;
 }
 
 static json_t* field_value(const dv_field* field, const double* flat)
 {
-  if (!field->columns) return json_real(dv_field_to_file(field, flat[field->row->first]));
+  if (!field->columns) return json_real(readable(field, flat[field->row->first]));
   if (!field->rows) return field_list(field, 0, flat);
   json_t* list = json_array();
   for (int i = 0; i < field->rows; ++i) json_array_append_new(list, field_list(field, i * field->columns, flat));
@@ -111,8 +124,7 @@ static bool holds_containers(json_t* object)
 {
   const char* key;
   json_t* child;
-  json_object_foreach(object, key, child)
-    if (json_is_object(child) || json_is_array(child)) return true;
+  json_object_foreach(object, key, child) if (json_is_object(child) || json_is_array(child)) return true;
   return false;
 }
 
@@ -127,7 +139,8 @@ static void print_node(FILE* out, json_t* node, int indent)
     print_object(out, node, indent);
   } else if (json_is_array(node)) {
     fputc('[', out);
-    json_array_foreach(node, index, child) {
+    json_array_foreach(node, index, child)
+    {
       if (index) fputs(", ", out);
       print_node(out, child, indent);
     }
@@ -144,7 +157,8 @@ static void print_object(FILE* out, json_t* object, int indent)
   const char* key;
   json_t* child;
   fputc('{', out);
-  json_object_foreach(object, key, child) {
+  json_object_foreach(object, key, child)
+  {
     json_t* quoted = json_string(key);
     fputs(separator, out);
     if (tall) fprintf(out, "\n%*s", indent + 2, "");

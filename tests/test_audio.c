@@ -44,8 +44,10 @@ static void expect_failure(const char* path, dv_status status, const char* fragm
 
 static void test_wav_round_trip_is_exact(void** state)
 {
-  static const struct { size_t channels; double rate_hz; } shapes[] = {
-    {1, 8000}, {2, 44100}, {3, 48000}, {64, 96000}, {2, 192000}};
+  static const struct {
+    size_t channels;
+    double rate_hz;
+  } shapes[] = {{1, 8000}, {2, 44100}, {3, 48000}, {64, 96000}, {2, 192000}};
   for (size_t s = 0; s < sizeof shapes / sizeof *shapes; ++s) {
     dv_audio a, b;
     dv_error err = {""};
@@ -116,7 +118,7 @@ static void test_integer_files_are_read_at_full_scale(void** state)
 {
   static const int formats[] = {SF_FORMAT_WAV | SF_FORMAT_PCM_16, SF_FORMAT_WAV | SF_FORMAT_PCM_24,
                                 SF_FORMAT_WAV | SF_FORMAT_DOUBLE, SF_FORMAT_AIFF | SF_FORMAT_PCM_16,
-                                SF_FORMAT_AU | SF_FORMAT_PCM_16, SF_FORMAT_RF64 | SF_FORMAT_PCM_16};
+                                SF_FORMAT_AU | SF_FORMAT_PCM_16,  SF_FORMAT_RF64 | SF_FORMAT_PCM_16};
   for (size_t f = 0; f < sizeof formats / sizeof *formats; ++f) {
     const double x[4] = {0.5, -0.5, 0.25, -1.0};
     SF_INFO info = {.channels = 1, .samplerate = 44100, .format = formats[f]};

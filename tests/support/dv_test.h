@@ -13,8 +13,7 @@
 
 /* cmocka 1.1.5's assert_float_equal works in float and accepts NaN and Inf, so numbers are compared
    with this instead. */
-#define assert_close(got, want, rtol, atol) \
-  dv_assert_close((got), (want), (rtol), (atol), #got, __FILE__, __LINE__)
+#define assert_close(got, want, rtol, atol) dv_assert_close((got), (want), (rtol), (atol), #got, __FILE__, __LINE__)
 
 static inline void dv_assert_close(double got, double want, double rtol, double atol, const char* what,
                                    const char* file, int line)

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Installs the Debian packages of scripts/packages.txt that are missing.  Needs root or sudo for that.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+missing=
+for package in $(grep -v '^#' "$here/packages.txt"); do
+  state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+as_root=
+if [ "$(id -u)" != 0 ]; then
+  command -v sudo >/dev/null || { echo "bootstrap: as root, install:$missing" >&2; exit 1; }
+  as_root=sudo
+fi
+echo "bootstrap: installing$missing"
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -q
+# shellcheck disable=SC2086 # the list is meant to split
+$as_root apt-get install -q -y --no-install-recommends $missing
