@@ -21,11 +21,13 @@ dv_status dv_audio_alloc(size_t channels, size_t frames, double rate_hz, dv_audi
   *audio = (dv_audio){0};
   if (channels && frames > SIZE_MAX / sizeof(float) / channels)
     return dv_fail(err, DV_ERR_NOMEM, "No memory for %zu channels of %zu frames", channels, frames);
-  float* samples = calloc(channels * frames + 1, sizeof *samples); /* + 1: zero frames are no failure */
-  if (!samples)
+  audio->samples = calloc(channels * frames + 1, sizeof *audio->samples); /* + 1: zero frames are no failure */
+  if (!audio->samples)
     return dv_fail(err, DV_ERR_NOMEM, "No memory for %zu channels of %zu frames (%.1f GB)", channels, frames,
                    (double)channels * (double)frames * sizeof(float) / 1e9);
-  *audio = (dv_audio){samples, channels, frames, rate_hz};
+  audio->channels = channels;
+  audio->frames = frames;
+  audio->rate_hz = rate_hz;
   return DV_OK;
 }
 

@@ -93,8 +93,13 @@ void dv_fft_release(dv_real* memory) { free(memory); }
 
 size_t dv_fft_good_size(size_t n)
 {
-  size_t size = 1;
-  while (size < n) size *= 2;
-  const size_t just_below = size / 128 * 125;
-  return size >= 4096 && just_below >= n ? just_below : size;
+  static const size_t odd_parts[] = {1, 3, 5, 9, 15, 25, 27, 45, 75, 81, 125, 225, 243, 375, 405, 625};
+  const size_t least_power = n < 4096 ? 1 : 256;
+  size_t best = SIZE_MAX;
+  for (size_t i = 0; i < sizeof odd_parts / sizeof *odd_parts; ++i) {
+    size_t size = odd_parts[i] * least_power;
+    while (size < n) size *= 2;
+    if (size < best) best = size;
+  }
+  return best;
 }

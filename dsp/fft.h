@@ -36,8 +36,8 @@ void dv_fft_release(dv_real* memory);
 /* Number of dv_real in a spectrum of an n-point transform. */
 static inline size_t dv_fft_reals(size_t n) { return 2 * (n / 2 + 1); }
 
-/* A size >= n that FFTW transforms fast without measuring: a power of two, or 125/128 of one (1024000 takes
-   2.4 ms where 2^20 takes 5). */
+/* The smallest size >= n that FFTW transforms fast without measuring: a power of two times 1 .. 625 made of
+   threes and fives (1024000 takes half the time of 2^20). */
 size_t dv_fft_good_size(size_t n);
 
 #ifdef __cplusplus

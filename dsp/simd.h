@@ -13,7 +13,7 @@
 #include <string.h>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
-#define DV_HOT __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define DV_HOT __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define DV_HOT
 #endif

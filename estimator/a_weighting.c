@@ -3,6 +3,8 @@
 
 #include "estimator/wide.h"
 
+#include <stdlib.h>
+
 const double dv_a_weighting_taps[DV_A_WEIGHTING_SIDE + 1] = {
   0.5443199276924133, 0.2734031677246094, -0.015174574218690395, -0.03279896825551987,
   -0.03161545842885971, -0.029304511845111847, -0.02710835263133049, -0.025080464780330658,
@@ -19,17 +21,35 @@ const double dv_a_weighting_taps[DV_A_WEIGHTING_SIDE + 1] = {
   -0.0020987705793231726, -0.0020061424002051353, -0.0019269367912784219
 };
 
-DV_HOT void dv_a_weighting_filter(const double* x, dv_real* y, size_t n)
+enum {
+  LANES = sizeof(dv_wide_doubles) / sizeof(double),
+  VECTORS = DV_A_WEIGHTING_BLOCK / LANES,
+  TAPS = 2 * DV_A_WEIGHTING_SIDE + 1,
+  TAPS_PER_PHASE = (TAPS + LANES - 1) / LANES
+};
+
+/* Adds the taps first, first + LANES, ... to a block of sums; x: what the tap `first` sees.  Outputs a
+   vector apart meet the same input vectors under taps LANES apart, so each is loaded once and everything
+   else stays in registers. */
+DV_INLINE void add_phase(const double* taps, const double* x, dv_wide_doubles* sum)
 {
-  enum { LANES = sizeof(dv_wide_doubles) / sizeof(double), VECTORS = DV_A_WEIGHTING_BLOCK / LANES };
+#pragma GCC unroll 32
+  for (int q = 0; q < TAPS_PER_PHASE + VECTORS - 1; ++q) {
+    const dv_wide_doubles input = *dv_wide_doubles_at(x + q * LANES);
+#pragma GCC unroll 32
+    for (int v = 0; v < VECTORS; ++v)
+      if (q - v >= 0 && q - v < TAPS_PER_PHASE) sum[v] += taps[(q - v) * LANES] * input;
+  }
+}
+
+DV_HOT void dv_a_weighting_filter(const double* x, double* y, size_t n)
+{
+  double taps[TAPS_PER_PHASE * LANES];
+  for (int k = 0; k < TAPS_PER_PHASE * LANES; ++k)
+    taps[k] = k < TAPS ? dv_a_weighting_taps[abs(k - DV_A_WEIGHTING_SIDE)] : 0.0;
   for (size_t i = 0; i < n; i += DV_A_WEIGHTING_BLOCK) {
-    dv_wide_doubles sum[VECTORS];
-    for (int v = 0; v < VECTORS; ++v) sum[v] = dv_a_weighting_taps[0] * *dv_wide_doubles_at(x + i + v * LANES);
-    for (int k = 1; k <= DV_A_WEIGHTING_SIDE; ++k)
-      for (int v = 0; v < VECTORS; ++v) {
-        const double* centre = x + i + v * LANES;
-        sum[v] += dv_a_weighting_taps[k] * (*dv_wide_doubles_at(centre - k) + *dv_wide_doubles_at(centre + k));
-      }
-    for (int j = 0; j < DV_A_WEIGHTING_BLOCK; ++j) y[i + (size_t)j] = (dv_real)sum[j / LANES][j % LANES];
+    dv_wide_doubles sum[VECTORS] = {{0}};
+    for (int phase = 0; phase < LANES; ++phase) add_phase(taps + phase, x + i - DV_A_WEIGHTING_SIDE + phase, sum);
+    memcpy(y + i, sum, sizeof sum);
   }
 }

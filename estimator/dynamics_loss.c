@@ -207,11 +207,12 @@ static DV_HOT void run_poles(const double* coef, const dv_lanes* p_short, const 
                              const dv_lanes* p_long1, size_t n, poles_state* state, dv_real (*average)[BLOCK_VALUES])
 {
   dv_lanes s0 = state->average[0], l0 = state->average[1], s1 = state->average[2], l1 = state->average[3];
+  const double a0 = coef[0], b0 = coef[1], a1 = coef[2], b1 = coef[3]; /* stores cannot change these */
   for (size_t i = 0; i < n; ++i) {
-    s0 = (1.0 - coef[0]) * s0 + coef[0] * p_short[i];
-    l0 = (1.0 - coef[1]) * l0 + coef[1] * p_long0[i];
-    s1 = (1.0 - coef[2]) * s1 + coef[2] * p_short[i];
-    l1 = (1.0 - coef[3]) * l1 + coef[3] * p_long1[i];
+    s0 = (1.0 - a0) * s0 + a0 * p_short[i];
+    l0 = (1.0 - b0) * l0 + b0 * p_long0[i];
+    s1 = (1.0 - a1) * s1 + a1 * p_short[i];
+    l1 = (1.0 - b1) * l1 + b1 * p_long1[i];
     dv_lanes_store(average[0] + i * DV_LANES, s0);
     dv_lanes_store(average[1] + i * DV_LANES, l0);
     dv_lanes_store(average[2] + i * DV_LANES, s1);

@@ -17,8 +17,8 @@
 enum { RESOLUTIONS = 3, LARGEST_FFT = 2048, PAD = LARGEST_FFT / 2 };
 static const size_t FFT_SIZES[RESOLUTIONS] = {128, 512, LARGEST_FFT};
 
-/* A-weighting works in blocks, which see HALO samples on either side. */
-enum { BLOCK = 1024, HALO = DV_A_WEIGHTING_SIDE };
+/* A-weighting works in blocks, which read HALO samples before and AHEAD after. */
+enum { BLOCK = 1024, HALO = DV_A_WEIGHTING_SIDE, AHEAD = DV_A_WEIGHTING_AHEAD, BLOCK_INPUT = HALO + BLOCK + AHEAD };
 
 /* Magnitudes are floored at its square root. */
 static const dv_real POWER_FLOOR = (dv_real)1e-8;
@@ -38,9 +38,10 @@ typedef struct {
 
 /* Scratch memory of one thread. */
 typedef struct {
-  dv_real* work;       /* of the transforms */
-  dv_real* spectra;    /* middle then side, a group of frames each */
-  dv_real* magnitudes; /* SIGNALS x group x stride */
+  double* work[RESOLUTIONS]; /* of the transforms */
+  double* spectra;           /* [middle, side][group][2][stride] */
+  dv_real* cotangents;       /* the same shape */
+  dv_real* magnitudes;       /* [SIGNALS][group][stride] */
 } scratch;
 
 /* Factors of the gradient with respect to a magnitude m_p of one signal:
@@ -58,7 +59,7 @@ struct dv_spectral_loss {
   sums* target_sums;             /* [item][resolution], only squares */
   size_t* items;                 /* of the last forward */
   sums* difference;              /* [i][resolution] of the last forward */
-  dv_real* weighted;             /* [i][middle, side][padded] of the last forward */
+  double* weighted;              /* [i][middle, side][padded] of the last forward */
   dv_real* gradients;            /* [i][resolution][middle, side][padded] */
   scratch* threads_scratch;
 };
@@ -66,7 +67,7 @@ struct dv_spectral_loss {
 /* ---- sizes ---- */
 
 /* PAD samples on either side, and room to read the A-weighting's last block beyond them. */
-static size_t padded(const dv_spectral_loss* s) { return dv_wide_round(s->samples + 2 * PAD + BLOCK + HALO); }
+static size_t padded(const dv_spectral_loss* s) { return dv_wide_round(s->samples + 2 * PAD + BLOCK + AHEAD); }
 
 static size_t groups(const dv_spectral_loss* s, int r)
 {
@@ -91,7 +92,7 @@ static dv_real* target_group(const dv_spectral_loss* s, int r, size_t item, size
   return s->targets[r] + (item * groups(s, r) + g) * group_magnitudes(s, r);
 }
 
-static dv_real* weighted_signal(const dv_spectral_loss* s, size_t i, size_t side)
+static double* weighted_signal(const dv_spectral_loss* s, size_t i, size_t side)
 {
   return s->weighted + (2 * i + side) * padded(s);
 }
@@ -123,19 +124,28 @@ static void fill(dv_real* x, size_t n, dv_real value)
   for (size_t i = 0; i < n; ++i) x[i] = value;
 }
 
-/* The padding between rows of magnitudes is compared along with the rest: it stays 1. */
 static int alloc_scratch(const dv_spectral_loss* s, scratch* t)
 {
-  size_t work = 0, spectra = 0;
+  size_t values = 0;
+  int ok = 1;
   for (int r = 0; r < RESOLUTIONS; ++r) {
-    const size_t w = dv_stft_work(s->stft[r]), m = group_magnitudes(s, r);
-    work = w > work ? w : work;
-    spectra = m > spectra ? m : spectra;
+    const size_t n = group_magnitudes(s, r);
+    values = n > values ? n : values;
+    t->work[r] = dv_stft_work_new(s->stft[r]);
+    ok &= t->work[r] != NULL;
   }
-  t->work = dv_fft_alloc(work);
-  t->spectra = dv_fft_alloc(spectra);
-  t->magnitudes = dv_fft_alloc(spectra);
-  return t->work && t->spectra && t->magnitudes;
+  t->spectra = calloc(values, sizeof *t->spectra);
+  t->cotangents = calloc(values, sizeof *t->cotangents);
+  t->magnitudes = calloc(values, sizeof *t->magnitudes);
+  return ok && t->spectra && t->cotangents && t->magnitudes;
+}
+
+static void free_scratch(scratch* t)
+{
+  for (int r = 0; r < RESOLUTIONS; ++r) dv_stft_work_free(t->work[r]);
+  free(t->spectra);
+  free(t->cotangents);
+  free(t->magnitudes);
 }
 
 static int alloc_all(dv_spectral_loss* s)
@@ -189,11 +199,7 @@ void dv_spectral_loss_free(dv_spectral_loss* s)
     dv_stft_free(s->stft[r]);
     dv_fft_release(s->targets[r]);
   }
-  for (int t = 0; s->threads_scratch && t < s->threads; ++t) {
-    dv_fft_release(s->threads_scratch[t].work);
-    dv_fft_release(s->threads_scratch[t].spectra);
-    dv_fft_release(s->threads_scratch[t].magnitudes);
-  }
+  for (int t = 0; s->threads_scratch && t < s->threads; ++t) free_scratch(&s->threads_scratch[t]);
   free(s->threads_scratch);
   free(s->gradients);
   free(s->weighted);
@@ -205,20 +211,20 @@ void dv_spectral_loss_free(dv_spectral_loss* s)
 
 /* ---- A-weighting and padding ---- */
 
-/* x[i] = left[start + i] + sign right[start + i], zero beyond the n samples, for i in -HALO .. BLOCK + HALO. */
+/* x[i] = left[start + i] + sign right[start + i], zero beyond the n samples, for -HALO <= i < BLOCK + AHEAD. */
 static DV_HOT void mix_block(const dv_real* left, const dv_real* right, double sign, size_t start, size_t n,
                              double* restrict x)
 {
   const size_t before = start < HALO ? start : HALO, ahead = n - start;
-  const size_t after = ahead < BLOCK + HALO ? ahead : BLOCK + HALO;
+  const size_t after = ahead < BLOCK + AHEAD ? ahead : BLOCK + AHEAD;
   const dv_real *l = left + start - before, *r = right + start - before;
-  memset(x, 0, (BLOCK + 2 * HALO) * sizeof *x);
+  memset(x, 0, (BLOCK_INPUT) * sizeof *x);
   for (size_t i = 0; i < before + after; ++i) x[HALO - before + i] = (double)l[i] + sign * (double)r[i];
 }
 
-static void reflect(dv_real* signal, size_t n)
+static void reflect(double* signal, size_t n)
 {
-  dv_real *first = signal + PAD, *last = first + n - 1;
+  double *first = signal + PAD, *last = first + n - 1;
   for (size_t k = 1; k <= PAD; ++k) {
     first[-(ptrdiff_t)k] = first[k];
     last[k] = last[-(ptrdiff_t)k];
@@ -228,13 +234,11 @@ static void reflect(dv_real* signal, size_t n)
 /* Signal i: the A-weighted middle (side 0) or side (side 1) of the pair of rows, padded. */
 static void weight_signal(const dv_spectral_loss* s, const dv_real* left, size_t stride, size_t side, size_t i)
 {
-  double x[BLOCK + 2 * HALO];
-  dv_real y[BLOCK], *signal = weighted_signal(s, i, side);
+  double x[BLOCK_INPUT], *signal = weighted_signal(s, i, side);
   for (size_t start = 0; start < s->samples; start += BLOCK) {
     const size_t n = s->samples - start < BLOCK ? s->samples - start : BLOCK;
     mix_block(left, left + stride, side ? -1.0 : 1.0, start, s->samples, x);
-    dv_a_weighting_filter(x + HALO, y, n);
-    memcpy(signal + PAD + start, y, n * sizeof *y);
+    dv_a_weighting_filter(x + HALO, signal + PAD + start, n);
   }
   reflect(signal, s->samples);
 }
@@ -263,20 +267,19 @@ static DV_HOT void widen(const dv_real* restrict from, size_t n, double* restric
   for (size_t i = 0; i < n; ++i) to[i] = (double)from[i];
 }
 
-static DV_HOT void add_channels(const dv_real* restrict m, const dv_real* restrict s, size_t n,
+static DV_HOT void add_channels(const double* restrict m, const double* restrict s, size_t n,
                                 dv_real* restrict left, dv_real* restrict right)
 {
   for (size_t i = 0; i < n; ++i) {
-    left[i] += m[i] + s[i];
-    right[i] += m[i] - s[i];
+    left[i] += (dv_real)(m[i] + s[i]);
+    right[i] += (dv_real)(m[i] - s[i]);
   }
 }
 
 /* Sums the resolutions' gradients of prediction i and takes them back to left and right. */
 static void unweight_item(const dv_spectral_loss* s, size_t i, dv_real* left, size_t stride)
 {
-  double x[BLOCK + 2 * HALO];
-  dv_real y[2][BLOCK];
+  double x[BLOCK_INPUT], y[2][BLOCK];
   for (size_t side = 0; side < 2; ++side) {
     dv_real* sum = gradient_signal(s, i, 0, side);
     add_three(gradient_signal(s, i, 1, side), gradient_signal(s, i, 2, side), padded(s), sum);
@@ -285,7 +288,7 @@ static void unweight_item(const dv_spectral_loss* s, size_t i, dv_real* left, si
   for (size_t start = 0; start < s->samples; start += BLOCK) {
     const size_t n = s->samples - start < BLOCK ? s->samples - start : BLOCK;
     for (size_t side = 0; side < 2; ++side) {
-      widen(gradient_signal(s, i, 0, side) + PAD + start - HALO, BLOCK + 2 * HALO, x);
+      widen(gradient_signal(s, i, 0, side) + PAD + start - HALO, BLOCK_INPUT, x);
       dv_a_weighting_filter(x + HALO, y[side], n);
     }
     add_channels(y[0], y[1], n, left + start, left + stride + start);
@@ -296,42 +299,59 @@ static void unweight_item(const dv_spectral_loss* s, size_t i, dv_real* left, si
 
 DV_INLINE dv_real floored(dv_real power) { return power < POWER_FLOOR ? POWER_FLOOR : power; }
 
+DV_INLINE dv_real root(dv_real power) { return power * dv_inverse_sqrt(power); }
+
+/* Powers of one bin.  Sums and differences of spectra are double: a quiet channel keeps its digits. */
+typedef struct {
+  dv_real left, right, middle, side;
+} powers;
+
+DV_INLINE powers bin_powers(double mr, double mi, double sr, double si)
+{
+  const double lr = mr + sr, li = mi + si, rr = mr - sr, ri = mi - si;
+  return (powers){(dv_real)(0.25 * (lr * lr + li * li)), (dv_real)(0.25 * (rr * rr + ri * ri)),
+                  (dv_real)(mr * mr + mi * mi), (dv_real)(sr * sr + si * si)};
+}
+
 /* One frame; m and s are [2][stride]; signal g of SIGNALS goes to magnitudes + g * step. */
-static DV_HOT void frame_magnitudes(const dv_real* restrict m, const dv_real* restrict s, size_t bins, size_t stride,
+static DV_HOT void frame_magnitudes(const double* restrict m, const double* restrict s, size_t bins, size_t stride,
                                     size_t step, dv_real* restrict magnitudes)
 {
-  const dv_real quarter = (dv_real)0.25;
   for (size_t k = 0; k < bins; ++k) {
-    const dv_real mr = m[k], mi = m[stride + k], sr = s[k], si = s[stride + k];
-    const dv_real lr = mr + sr, li = mi + si, rr = mr - sr, ri = mi - si;
-    magnitudes[LEFT * step + k] = dv_sqrt(floored(quarter * (lr * lr + li * li)));
-    magnitudes[RIGHT * step + k] = dv_sqrt(floored(quarter * (rr * rr + ri * ri)));
-    magnitudes[MIDDLE * step + k] = dv_sqrt(floored(mr * mr + mi * mi));
-    magnitudes[SIDE * step + k] = dv_sqrt(floored(sr * sr + si * si));
+    const powers p = bin_powers(m[k], m[stride + k], s[k], s[stride + k]);
+    magnitudes[LEFT * step + k] = root(floored(p.left));
+    magnitudes[RIGHT * step + k] = root(floored(p.right));
+    magnitudes[MIDDLE * step + k] = root(floored(p.middle));
+    magnitudes[SIDE * step + k] = root(floored(p.side));
   }
+}
+
+/* Values of one side's spectra of a group. */
+static size_t side_spectra(const dv_spectral_loss* s, int r)
+{
+  return 2 * dv_stft_group(s->stft[r]) * dv_stft_stride(s->stft[r]);
 }
 
 /* Spectra of group g of signal i into t->spectra. */
 static void transform_group(const dv_spectral_loss* s, int r, size_t i, size_t g, scratch* t)
 {
-  const dv_stft* stft = s->stft[r];
-  const size_t group = dv_stft_group(stft), start = frame_start(s, r, g * group), frames = frames_in_group(s, r, g);
+  const size_t start = frame_start(s, r, g * dv_stft_group(s->stft[r])), frames = frames_in_group(s, r, g);
   for (size_t side = 0; side < 2; ++side)
-    dv_stft_forward(stft, weighted_signal(s, i, side) + start, frames, t->work,
-                    t->spectra + side * 2 * group * dv_stft_stride(stft));
+    dv_stft_forward(s->stft[r], weighted_signal(s, i, side) + start, frames, t->work[r],
+                    t->spectra + side * side_spectra(s, r));
 }
 
-/* magnitudes: [SIGNALS][frames][stride]. */
+/* magnitudes: [SIGNALS][frames][stride].  Beyond `bins` they are 1, so that they can be compared along. */
 static void magnitudes_of_group(const dv_spectral_loss* s, int r, size_t frames, const scratch* t,
                                 dv_real* magnitudes)
 {
   const size_t bins = dv_stft_bins(s->stft[r]), stride = dv_stft_stride(s->stft[r]);
-  const dv_real* side = t->spectra + 2 * dv_stft_group(s->stft[r]) * stride;
+  const double *middle = t->spectra, *side = middle + side_spectra(s, r);
   for (size_t f = 0; f < frames; ++f) {
     dv_real* row = magnitudes + f * stride;
-    frame_magnitudes(t->spectra + 2 * f * stride, side + 2 * f * stride, bins, stride, frames * stride, row);
-    for (int signal = 0; signal < SIGNALS; ++signal)
-      fill(row + (size_t)signal * frames * stride + bins, stride - bins, 1);
+    frame_magnitudes(middle + 2 * f * stride, side + 2 * f * stride, bins, stride, frames * stride, row);
+    for (size_t signal = 0; signal < SIGNALS; ++signal)
+      fill(row + signal * frames * stride + bins, stride - bins, 1);
   }
 }
 
@@ -457,33 +477,37 @@ void dv_spectral_loss_set_target(dv_spectral_loss* s, const dv_real* target, siz
 
 /* ---- gradient ---- */
 
+/* The slope over m_p. */
 DV_INLINE dv_real slope(slopes w, dv_real target, dv_real power)
 {
-  const dv_real pred = dv_sqrt(floored(power)), inverse = 1 / pred;
+  const dv_real inverse = dv_inverse_sqrt(floored(power)), pred = floored(power) * inverse;
   const dv_real sign = pred > target ? w.log : pred < target ? -w.log : 0;
   const dv_real c = w.norm * (1 - target * inverse) + sign * inverse * inverse;
   return power < POWER_FLOOR ? 0 : c;
 }
 
-/* Replaces one frame's spectra by the loss's cotangents.  A magnitude's slope over that magnitude, c,
-   gives its own spectrum X the cotangent c X; left and right add half their sum and half their difference
-   to middle and side. */
-static DV_HOT void frame_cotangents(const slopes* w, const dv_real* restrict target, size_t bins, size_t stride,
-                                    size_t step, dv_real* restrict m, dv_real* restrict s)
+/* One frame's spectra m, s to cotangents gm, gs, all [2][stride].  A magnitude's slope over that magnitude,
+   c, gives its own spectrum X the cotangent c X; left and right pass half their sum to middle and half
+   their difference to side. */
+static DV_HOT void frame_cotangents(const slopes* w, const dv_real* restrict target, const double* restrict m,
+                                    const double* restrict s, size_t bins, size_t stride, size_t step,
+                                    dv_real* restrict gm, dv_real* restrict gs)
 {
   const slopes w_lr = w[PARTS_LR], w_m = w[PARTS_M], w_s = w[PARTS_S];
   const dv_real quarter = (dv_real)0.25;
   for (size_t k = 0; k < bins; ++k) {
-    const dv_real mr = m[k], mi = m[stride + k], sr = s[k], si = s[stride + k];
-    const dv_real lr = mr + sr, li = mi + si, rr = mr - sr, ri = mi - si;
-    const dv_real l = quarter * slope(w_lr, target[LEFT * step + k], quarter * (lr * lr + li * li));
-    const dv_real r = quarter * slope(w_lr, target[RIGHT * step + k], quarter * (rr * rr + ri * ri));
-    const dv_real cm = slope(w_m, target[MIDDLE * step + k], mr * mr + mi * mi);
-    const dv_real cs = slope(w_s, target[SIDE * step + k], sr * sr + si * si);
-    m[k] = cm * mr + (l * lr + r * rr);
-    m[stride + k] = cm * mi + (l * li + r * ri);
-    s[k] = cs * sr + (l * lr - r * rr);
-    s[stride + k] = cs * si + (l * li - r * ri);
+    const double mr = m[k], mi = m[stride + k], sr = s[k], si = s[stride + k];
+    const powers p = bin_powers(mr, mi, sr, si);
+    const dv_real l = quarter * slope(w_lr, target[LEFT * step + k], p.left);
+    const dv_real r = quarter * slope(w_lr, target[RIGHT * step + k], p.right);
+    const dv_real cm = slope(w_m, target[MIDDLE * step + k], p.middle);
+    const dv_real cs = slope(w_s, target[SIDE * step + k], p.side);
+    const dv_real l_re = l * (dv_real)(mr + sr), l_im = l * (dv_real)(mi + si);
+    const dv_real r_re = r * (dv_real)(mr - sr), r_im = r * (dv_real)(mi - si);
+    gm[k] = cm * (dv_real)mr + (l_re + r_re);
+    gm[stride + k] = cm * (dv_real)mi + (l_im + r_im);
+    gs[k] = cs * (dv_real)sr + (l_re - r_re);
+    gs[stride + k] = cs * (dv_real)si + (l_im - r_im);
   }
 }
 
@@ -503,18 +527,21 @@ static void differentiate_item(const dv_spectral_loss* s, int r, size_t i, const
 {
   const dv_stft* stft = s->stft[r];
   const size_t bins = dv_stft_bins(stft), stride = dv_stft_stride(stft), group = dv_stft_group(stft);
-  dv_real* spectra[2] = {t->spectra, t->spectra + 2 * group * stride};
+  const size_t side_at = side_spectra(s, r);
   for (size_t side = 0; side < 2; ++side)
     memset(gradient_signal(s, i, r, side), 0, padded(s) * sizeof(dv_real));
   for (size_t g = 0; g < groups(s, r); ++g) {
     const size_t frames = frames_in_group(s, r, g), start = frame_start(s, r, g * group);
     const dv_real* target = target_group(s, r, s->items[i], g);
     transform_group(s, r, i, g, t);
-    for (size_t f = 0; f < frames; ++f)
-      frame_cotangents(w, target + f * stride, bins, stride, frames * stride, spectra[0] + 2 * f * stride,
-                       spectra[1] + 2 * f * stride);
+    for (size_t f = 0; f < frames; ++f) {
+      const size_t at = 2 * f * stride;
+      frame_cotangents(w, target + f * stride, t->spectra + at, t->spectra + side_at + at, bins, stride,
+                       frames * stride, t->cotangents + at, t->cotangents + side_at + at);
+    }
     for (size_t side = 0; side < 2; ++side)
-      dv_stft_backward(stft, spectra[side], frames, t->work, gradient_signal(s, i, r, side) + start);
+      dv_stft_backward(stft, t->cotangents + side * side_at, frames, t->work[r],
+                       gradient_signal(s, i, r, side) + start);
   }
 }
 

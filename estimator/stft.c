@@ -9,27 +9,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The adjoint's precision. */
 #ifdef DV_DOUBLE
-typedef fftw_plan stft_plan;
-typedef fftw_complex stft_complex;
-#define plan_many fftw_plan_many_dft
-#define execute fftw_execute_dft
-#define destroy_plan fftw_destroy_plan
+typedef fftw_plan adjoint_plan;
+typedef fftw_complex adjoint_complex;
+#define plan_adjoint fftw_plan_many_dft
+#define execute_adjoint fftw_execute_dft
+#define destroy_adjoint fftw_destroy_plan
 #else
-typedef fftwf_plan stft_plan;
-typedef fftwf_complex stft_complex;
-#define plan_many fftwf_plan_many_dft
-#define execute fftwf_execute_dft
-#define destroy_plan fftwf_destroy_plan
+typedef fftwf_plan adjoint_plan;
+typedef fftwf_complex adjoint_complex;
+#define plan_adjoint fftwf_plan_many_dft
+#define execute_adjoint fftwf_execute_dft
+#define destroy_adjoint fftwf_destroy_plan
 #endif
 
-/* Real samples per group: input and output of one call fit the second-level cache many times over. */
-enum { GROUP_SAMPLES = 8192 };
+/* Real samples per group: what one call touches stays in the second-level cache. */
+enum { GROUP_SAMPLES = 4096 };
 
 struct dv_stft {
   size_t size, group;
-  stft_plan forward, backward;
-  dv_real* window;
+  fftw_plan forward;
+  adjoint_plan adjoint;
+  double* window;
+  dv_real* adjoint_window;
 };
 
 size_t dv_stft_size(const dv_stft* stft) { return stft->size; }
@@ -38,16 +41,31 @@ size_t dv_stft_bins(const dv_stft* stft) { return stft->size / 2 + 1; }
 size_t dv_stft_stride(const dv_stft* stft) { return dv_wide_round(dv_stft_bins(stft)); }
 size_t dv_stft_group(const dv_stft* stft) { return stft->group; }
 
-/* One complex transform's real and imaginary parts, with the first bin repeated at the end. */
-static size_t split_reals(const dv_stft* stft) { return 2 * dv_wide_round(stft->size + 1); }
+/* One transform's real or imaginary parts, the first bin repeated at the end. */
+static size_t part_stride(const dv_stft* stft) { return dv_wide_round(stft->size + 1); }
 
-size_t dv_stft_work(const dv_stft* stft) { return 2 * stft->group * stft->size + split_reals(stft); }
+/* Where the parts of one transform, and the transforms' output, lie in the scratch memory. */
+static size_t parts_offset(const dv_stft* stft) { return 2 * stft->group * stft->size; }
+static size_t output_offset(const dv_stft* stft) { return stft->group * stft->size; }
 
-static stft_plan plan(const dv_stft* stft, dv_real* in, dv_real* out, int sign)
+double* dv_stft_work_new(const dv_stft* stft)
+{
+  const size_t size = (parts_offset(stft) + 2 * part_stride(stft)) * sizeof(double);
+  double* work = aligned_alloc(64, (size + 63) / 64 * 64);
+  if (work) memset(work, 0, size);
+  return work;
+}
+
+void dv_stft_work_free(double* work) { free(work); }
+
+static void plan(dv_stft* stft, double* work)
 {
   const int n = (int)stft->size, transforms = (int)stft->group / 2;
-  return plan_many(1, &n, transforms, (stft_complex*)in, NULL, 1, n, (stft_complex*)out, NULL, 1, n, sign,
-                   FFTW_ESTIMATE);
+  fftw_complex *in = (fftw_complex*)work, *out = (fftw_complex*)(work + output_offset(stft));
+  stft->forward = fftw_plan_many_dft(1, &n, transforms, in, NULL, 1, n, out, NULL, 1, n, FFTW_FORWARD, FFTW_ESTIMATE);
+  dv_real* real = (dv_real*)work;
+  adjoint_complex *from = (adjoint_complex*)(real + output_offset(stft)), *to = (adjoint_complex*)real;
+  stft->adjoint = plan_adjoint(1, &n, transforms, from, NULL, 1, n, to, NULL, 1, n, FFTW_BACKWARD, FFTW_ESTIMATE);
 }
 
 dv_stft* dv_stft_new(size_t size)
@@ -56,16 +74,18 @@ dv_stft* dv_stft_new(size_t size)
   if (!stft) return NULL;
   stft->size = size;
   stft->group = GROUP_SAMPLES / size;
-  stft->window = dv_fft_alloc(size);
-  dv_real* work = dv_fft_alloc(dv_stft_work(stft));
-  if (stft->window && work) {
-    for (size_t i = 0; i < size; ++i)
-      stft->window[i] = (dv_real)(0.5 - 0.5 * cos(2.0 * M_PI * (double)i / (double)size));
-    stft->forward = plan(stft, work, work + stft->group * size, FFTW_FORWARD);
-    stft->backward = plan(stft, work + stft->group * size, work, FFTW_BACKWARD);
+  stft->window = malloc(size * sizeof *stft->window);
+  stft->adjoint_window = malloc(size * sizeof *stft->adjoint_window);
+  double* work = dv_stft_work_new(stft);
+  if (stft->window && stft->adjoint_window && work) {
+    for (size_t i = 0; i < size; ++i) {
+      stft->window[i] = 0.5 - 0.5 * cos(2.0 * M_PI * (double)i / (double)size);
+      stft->adjoint_window[i] = (dv_real)stft->window[i];
+    }
+    plan(stft, work);
   }
-  dv_fft_release(work);
-  if (stft->forward && stft->backward) return stft;
+  dv_stft_work_free(work);
+  if (stft->forward && stft->adjoint) return stft;
   dv_stft_free(stft);
   return NULL;
 }
@@ -73,14 +93,17 @@ dv_stft* dv_stft_new(size_t size)
 void dv_stft_free(dv_stft* stft)
 {
   if (!stft) return;
-  if (stft->forward) destroy_plan(stft->forward);
-  if (stft->backward) destroy_plan(stft->backward);
-  dv_fft_release(stft->window);
+  if (stft->forward) fftw_destroy_plan(stft->forward);
+  if (stft->adjoint) destroy_adjoint(stft->adjoint);
+  free(stft->adjoint_window);
+  free(stft->window);
   free(stft);
 }
 
-static DV_HOT void window_pair(const dv_real* restrict window, const dv_real* restrict a, const dv_real* restrict b,
-                               size_t n, dv_real* restrict z)
+/* ---- forward ---- */
+
+static DV_HOT void window_pair(const double* restrict window, const double* restrict a, const double* restrict b,
+                               size_t n, double* restrict z)
 {
   for (size_t i = 0; i < n; ++i) {
     z[2 * i] = window[i] * a[i];
@@ -88,13 +111,7 @@ static DV_HOT void window_pair(const dv_real* restrict window, const dv_real* re
   }
 }
 
-static DV_HOT void add_windowed(const dv_real* restrict window, const dv_real* restrict z, size_t n,
-                                dv_real* restrict y)
-{
-  for (size_t i = 0; i < n; ++i) y[i] += window[i] * z[2 * i];
-}
-
-static DV_HOT void split(const dv_real* restrict z, size_t n, dv_real* restrict re, dv_real* restrict im)
+static DV_HOT void split(const double* restrict z, size_t n, double* restrict re, double* restrict im)
 {
   for (size_t k = 0; k < n; ++k) {
     re[k] = z[2 * k];
@@ -104,27 +121,37 @@ static DV_HOT void split(const dv_real* restrict z, size_t n, dv_real* restrict 
   im[n] = im[0];
 }
 
-static DV_HOT void join(const dv_real* restrict re, const dv_real* restrict im, size_t n, dv_real* restrict z)
+/* Z = A + iB of two real frames: A[k] = (Z[k] + conj Z[n-k]) / 2, B[k] = (Z[k] - conj Z[n-k]) / 2i. */
+static DV_HOT void separate(const double* restrict re, const double* restrict im, size_t n, double* restrict a_re,
+                            double* restrict a_im, double* restrict b_re, double* restrict b_im)
 {
-  for (size_t k = 0; k < n; ++k) {
-    z[2 * k] = re[k];
-    z[2 * k + 1] = im[k];
+  for (size_t k = 0; k <= n / 2; ++k) {
+    const double p = re[k], q = im[k], r = re[n - k], s = im[n - k];
+    a_re[k] = 0.5 * (p + r);
+    a_im[k] = 0.5 * (q - s);
+    b_re[k] = 0.5 * (q + s);
+    b_im[k] = 0.5 * (r - p);
   }
 }
 
-/* Z = A + iB of two real frames: A[k] = (Z[k] + conj Z[n-k]) / 2, B[k] = (Z[k] - conj Z[n-k]) / 2i. */
-static DV_HOT void separate(const dv_real* restrict re, const dv_real* restrict im, size_t n, dv_real* restrict a_re,
-                            dv_real* restrict a_im, dv_real* restrict b_re, dv_real* restrict b_im)
+void dv_stft_forward(const dv_stft* stft, const double* x, size_t frames, double* work, double* spectra)
 {
-  const dv_real half = (dv_real)0.5;
-  for (size_t k = 0; k <= n / 2; ++k) {
-    const dv_real p = re[k], q = im[k], r = re[n - k], s = im[n - k];
-    a_re[k] = half * (p + r);
-    a_im[k] = half * (q - s);
-    b_re[k] = half * (q + s);
-    b_im[k] = half * (r - p);
+  const size_t n = stft->size, hop = n / 4, stride = dv_stft_stride(stft);
+  double *out = work + output_offset(stft), *re = work + parts_offset(stft), *im = re + part_stride(stft);
+  /* An odd last frame is paired with itself; its twin is never looked at. */
+  for (size_t f = 0; f < frames; f += 2) {
+    const double* a = x + f * hop;
+    window_pair(stft->window, a, f + 1 < frames ? a + hop : a, n, work + f * n);
+  }
+  fftw_execute_dft(stft->forward, (fftw_complex*)work, (fftw_complex*)out);
+  for (size_t f = 0; f < frames; f += 2) {
+    double* a = spectra + 2 * f * stride;
+    split(out + f * n, n, re, im);
+    separate(re, im, n, a, a + stride, a + 2 * stride, a + 3 * stride);
   }
 }
+
+/* ---- adjoint ---- */
 
 /* The adjoint of separate: Z[k] = (A[k] + iB[k]) / 2, Z[n-k] = (conj A[k] + i conj B[k]) / 2; bins 0 and
    n/2 are met twice, once from either side. */
@@ -146,33 +173,31 @@ static DV_HOT void combine(const dv_real* restrict a_re, const dv_real* restrict
   im[n / 2] = b_re[n / 2];
 }
 
-void dv_stft_forward(const dv_stft* stft, const dv_real* x, size_t frames, dv_real* work, dv_real* spectra)
+static DV_HOT void join(const dv_real* restrict re, const dv_real* restrict im, size_t n, dv_real* restrict z)
 {
-  const size_t n = stft->size, hop = n / 4, stride = dv_stft_stride(stft);
-  dv_real *out = work + stft->group * n, *re = out + stft->group * n, *im = re + split_reals(stft) / 2;
-  /* An odd last frame is paired with itself; its twin is thrown away. */
-  for (size_t f = 0; f < frames; f += 2) {
-    const dv_real* a = x + f * hop;
-    window_pair(stft->window, a, f + 1 < frames ? a + hop : a, n, work + f * n);
-  }
-  execute(stft->forward, (stft_complex*)work, (stft_complex*)out);
-  for (size_t f = 0; f < frames; f += 2) {
-    dv_real* a = spectra + 2 * f * stride;
-    split(out + f * n, n, re, im);
-    separate(re, im, n, a, a + stride, a + 2 * stride, a + 3 * stride);
+  for (size_t k = 0; k < n; ++k) {
+    z[2 * k] = re[k];
+    z[2 * k + 1] = im[k];
   }
 }
 
-void dv_stft_backward(const dv_stft* stft, const dv_real* spectra, size_t frames, dv_real* work, dv_real* gx)
+static DV_HOT void add_windowed(const dv_real* restrict window, const dv_real* restrict z, size_t n,
+                                dv_real* restrict y)
+{
+  for (size_t i = 0; i < n; ++i) y[i] += window[i] * z[2 * i];
+}
+
+void dv_stft_backward(const dv_stft* stft, const dv_real* spectra, size_t frames, double* work, dv_real* gx)
 {
   const size_t n = stft->size, hop = n / 4, stride = dv_stft_stride(stft);
-  dv_real *in = work + stft->group * n, *re = in + stft->group * n, *im = re + split_reals(stft) / 2;
+  dv_real *out = (dv_real*)work, *in = out + output_offset(stft);
+  dv_real *re = out + parts_offset(stft), *im = re + part_stride(stft);
   for (size_t f = 0; f < frames; f += 2) {
     const dv_real* a = spectra + 2 * f * stride;
     combine(a, a + stride, a + 2 * stride, a + 3 * stride, n, re, im);
     join(re, im, n, in + f * n);
   }
-  execute(stft->backward, (stft_complex*)in, (stft_complex*)work);
+  execute_adjoint(stft->adjoint, (adjoint_complex*)in, (adjoint_complex*)out);
   for (size_t f = 0; f < frames; ++f)
-    add_windowed(stft->window, work + f / 2 * 2 * n + f % 2, n, gx + f * hop);
+    add_windowed(stft->adjoint_window, out + f / 2 * 2 * n + f % 2, n, gx + f * hop);
 }

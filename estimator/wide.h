@@ -29,13 +29,28 @@ DV_INLINE const dv_wide_doubles* dv_wide_doubles_at(const double* x) { return (c
 DV_INLINE const dv_wide_unaligned* dv_wide_at(const dv_real* x) { return (const dv_wide_unaligned*)x; }
 DV_INLINE dv_wide_unaligned* dv_wide_to(dv_real* x) { return (dv_wide_unaligned*)x; }
 
-DV_INLINE dv_real dv_sqrt(dv_real x)
+/* 1 / sqrt(x) for positive normal x, to about 2 ulp: the exponent halved in integer arithmetic, then
+   Halley's iteration.  Several times faster than the processor's square root and division. */
+DV_INLINE dv_real dv_inverse_sqrt(dv_real x)
 {
 #ifdef DV_DOUBLE
-  return sqrt(x);
+  const dv_bits start = 0x5fe6eb50c7b537a9;
+  const int steps = 3;
 #else
-  return sqrtf(x);
+  const dv_bits start = 0x5f375a86;
+  const int steps = 2;
 #endif
+  const dv_real half = (dv_real)0.5, three_eighths = (dv_real)0.375;
+  dv_bits bits;
+  dv_real y;
+  memcpy(&bits, &x, sizeof bits);
+  bits = start - (bits >> 1);
+  memcpy(&y, &bits, sizeof y);
+  for (int step = 0; step < steps; ++step) {
+    const dv_real error = 1 - x * y * y;
+    y += y * error * (half + three_eighths * error);
+  }
+  return y;
 }
 
 /* mask ? a : b, lane by lane. */

@@ -155,19 +155,41 @@ dv_status golden_compare(const json_t* want, const char* name, const double* got
   return DV_OK;
 }
 
-/* The parameter whose own gradient agrees least; those that are zero in the reference have no relative error. */
-typedef struct { const char* name; double error; } golden_worst;
+/* The comparison row by row. */
+typedef struct {
+  const char* names[sizeof reference_names / sizeof *reference_names];
+  golden_norms norms[sizeof reference_names / sizeof *reference_names], sum;
+  size_t count;
+} gradient_rows;
 
-static void golden_worst_offer(golden_worst* w, const char* name, golden_norms n)
+static dv_status compare_row(const golden_case* g, const char* prefix, const char* name, const json_t* want,
+                             const double grad[DV_PARAM_COUNT], gradient_rows* rows, dv_error* err)
 {
-  if (n.reference > 0.0 && !(golden_relative(n) <= w->error)) *w = (golden_worst){name, golden_relative(n)};
+  const dv_parameter* row;
+  golden_norms own = {0};
+  dv_status status = find_or_fail(g, prefix, name, &row, err);
+  if (!status) status = golden_compare(want, name, grad + row->first, (size_t)row->count, &own, err);
+  if (status) return status;
+  rows->names[rows->count] = row->name;
+  rows->norms[rows->count++] = own;
+  rows->sum.difference += own.difference;
+  rows->sum.reference += own.reference;
+  return DV_OK;
 }
 
-static void golden_worst_print(const golden_case* g, const char* quantity, const golden_worst* w)
+/* The parameter whose own gradient agrees least, among those that weigh something. */
+static void inform_of_worst(const golden_case* g, const char* quantity, const gradient_rows* rows)
 {
+  const double least = 1e-6;
+  size_t worst = rows->count;
+  for (size_t i = 0; i < rows->count; ++i)
+    if (rows->norms[i].reference > least * least * rows->sum.reference &&
+        (worst == rows->count || golden_relative(rows->norms[i]) > golden_relative(rows->norms[worst])))
+      worst = i;
+  if (worst == rows->count) return;
   char text[128];
   snprintf(text, sizeof text, "%s, worst alone", quantity);
-  if (w->name) golden_inform(g, text, w->error, w->name);
+  golden_inform(g, text, golden_relative(rows->norms[worst]), rows->names[worst]);
 }
 
 dv_status golden_judge_gradient(const golden_case* g, const char* quantity, const char* member, const char* prefix,
@@ -175,22 +197,15 @@ dv_status golden_judge_gradient(const golden_case* g, const char* quantity, cons
 {
   json_t* object = golden_member(g, member);
   if (!object || json_is_null(object)) return DV_OK;
-  golden_norms norms = {0};
-  golden_worst worst = {0};
+  gradient_rows rows = {.count = 0};
   const char* name;
   json_t* value;
   json_object_foreach(object, name, value)
   {
-    const dv_parameter* row;
-    golden_norms own = {0};
-    dv_status status = find_or_fail(g, prefix, name, &row, err);
-    if (!status) status = golden_compare(value, name, grad + row->first, (size_t)row->count, &own, err);
+    const dv_status status = compare_row(g, prefix, name, value, grad, &rows, err);
     if (status) return status;
-    golden_worst_offer(&worst, row->name, own);
-    norms.difference += own.difference;
-    norms.reference += own.reference;
   }
-  golden_judge(g, quantity, golden_relative(norms), limit);
-  golden_worst_print(g, quantity, &worst);
+  golden_judge(g, quantity, golden_relative(rows.sum), limit);
+  inform_of_worst(g, quantity, &rows);
   return DV_OK;
 }

@@ -22,6 +22,9 @@ static const struct { const char* kind; golden_runner run; } kinds[] = {
   {"SurrogateDelay", golden_run_delay},
   {"FDN", golden_run_reverb},
   {"chain", golden_run_chain},
+  {"losses", golden_run_losses},
+  {"loudness", golden_run_loudness},
+  {"trajectory", golden_run_trajectory},
 };
 
 static golden_runner runner_of(const char* kind)

@@ -17,7 +17,7 @@ typedef struct {
   float* spectra; /* [partition][re, im][BINS], the first being that of taps 64 .. 127 */
 } tap_set;
 
-struct dv_lookahead {
+struct dv_rt_lookahead {
   int before, after;
   size_t partitions;
   dv_rt_fft* fft;
@@ -34,15 +34,15 @@ struct dv_lookahead {
   float partial[2][DV_QUANTUM];       /* what the partitions give in the running quantum, current and other */
 };
 
-static dv_rt_complex work_pair(const dv_lookahead* la, int which)
+static dv_rt_complex work_pair(const dv_rt_lookahead* la, int which)
 {
   float* memory = la->work + which * 2 * FFT_SIZE;
   return (dv_rt_complex){memory, memory + FFT_SIZE};
 }
 
-dv_lookahead* dv_lookahead_new(double rate_hz)
+dv_rt_lookahead* dv_rt_lookahead_new(double rate_hz)
 {
-  dv_lookahead* la = calloc(1, sizeof *la);
+  dv_rt_lookahead* la = calloc(1, sizeof *la);
   if (!la) return NULL;
   dv_lookahead_span(rate_hz, &la->before, &la->after);
   const size_t taps = (size_t)(la->before + la->after) + 1;
@@ -53,16 +53,16 @@ dv_lookahead* dv_lookahead_new(double rate_hz)
   la->history = dv_floats_new(la->partitions * SPECTRUM);
   for (int s = 0; s < 2; ++s) la->set[s].spectra = dv_floats_new(la->partitions * SPECTRUM);
   if (!la->fft || !la->work || !la->taps || !la->history || !la->set[0].spectra || !la->set[1].spectra) {
-    dv_lookahead_free(la);
+    dv_rt_lookahead_free(la);
     return NULL;
   }
   la->fade_quanta = dv_fade_quanta(rate_hz);
   la->set[0].delay = -1.0; /* none yet */
-  dv_lookahead_reset(la);
+  dv_rt_lookahead_reset(la);
   return la;
 }
 
-void dv_lookahead_free(dv_lookahead* la)
+void dv_rt_lookahead_free(dv_rt_lookahead* la)
 {
   if (!la) return;
   dv_rt_fft_free(la->fft);
@@ -74,10 +74,10 @@ void dv_lookahead_free(dv_lookahead* la)
   free(la);
 }
 
-size_t dv_lookahead_latency(const dv_lookahead* la) { return (size_t)la->after; }
+size_t dv_rt_lookahead_latency(const dv_rt_lookahead* la) { return (size_t)la->after; }
 
 /* Spectrum of the real window in work's first array, times scale.  The second array must be zero. */
-static void real_spectrum(const dv_lookahead* la, float scale, float* out)
+static void real_spectrum(const dv_rt_lookahead* la, float scale, float* out)
 {
   const dv_rt_complex z = dv_rt_fft_whole(la->fft, work_pair(la, 0), work_pair(la, 1));
   for (int k = 0; k <= DV_QUANTUM; ++k) {
@@ -86,7 +86,7 @@ static void real_spectrum(const dv_lookahead* la, float scale, float* out)
   }
 }
 
-static void compute_taps(dv_lookahead* la, double delay, tap_set* set)
+static void compute_taps(dv_rt_lookahead* la, double delay, tap_set* set)
 {
   const size_t span = (size_t)(la->before + la->after);
   dv_lookahead_taps(delay, la->before, la->after, la->taps);
@@ -107,9 +107,9 @@ static void compute_taps(dv_lookahead* la, double delay, tap_set* set)
   set->delay = delay;
 }
 
-void dv_lookahead_set(dv_lookahead* la, double delay_samples) { la->target = delay_samples; }
+void dv_rt_lookahead_set(dv_rt_lookahead* la, double delay_samples) { la->target = delay_samples; }
 
-void dv_lookahead_reset(dv_lookahead* la)
+void dv_rt_lookahead_reset(dv_rt_lookahead* la)
 {
   if (la->fade >= 0) la->current = 1 - la->current;
   la->fade = -1;
@@ -121,7 +121,7 @@ void dv_lookahead_reset(dv_lookahead* la)
 }
 
 /* As if g had always been what it is at the first sample. */
-static void fill_history(dv_lookahead* la, float g)
+static void fill_history(dv_rt_lookahead* la, float g)
 {
   la->empty = false;
   memset(la->history, 0, la->partitions * SPECTRUM * sizeof *la->history);
@@ -132,7 +132,7 @@ static void fill_history(dv_lookahead* la, float g)
   }
 }
 
-DV_HOT static void filter(dv_lookahead* la, size_t at, float* filtered, size_t n)
+DV_HOT static void filter(dv_rt_lookahead* la, size_t at, float* filtered, size_t n)
 {
   float y[DV_QUANTUM + DV_F8];
   const float* x = la->gains + DV_QUANTUM + at;
@@ -146,25 +146,33 @@ DV_HOT static void filter(dv_lookahead* la, size_t at, float* filtered, size_t n
   }
 }
 
-void dv_lookahead_process(dv_lookahead* la, size_t at, const float* g, float* filtered, size_t n)
+void dv_rt_lookahead_process(dv_rt_lookahead* la, size_t at, const float* g, float* filtered, size_t n)
 {
   if (la->empty && n) fill_history(la, g[0]);
   memcpy(la->gains + DV_QUANTUM + at, g, n * sizeof *g);
   filter(la, at, filtered, n);
 }
 
-typedef struct { float re[BINS], im[BINS]; } spectrum;
+typedef struct { _Alignas(32) float re[BINS], im[BINS]; } spectrum;
 
-DV_INLINE void multiply(const dv_lookahead* la, const tap_set* set, spectrum* y)
+/* Vector by vector, so that the sums stay in registers; the newest window meets the first partition. */
+DV_INLINE void multiply(const dv_rt_lookahead* la, const tap_set* set, spectrum* y)
 {
-  memset(y, 0, sizeof *y);
-  for (size_t p = 0; p < la->partitions; ++p) {
-    const size_t slot = (la->head + p) % la->partitions;
-    const float *h = set->spectra + p * SPECTRUM, *x = la->history + slot * SPECTRUM;
-    for (int k = 0; k < BINS; ++k) {
-      y->re[k] += h[k] * x[k] - h[BINS + k] * x[BINS + k];
-      y->im[k] += h[k] * x[BINS + k] + h[BINS + k] * x[k];
+  for (int k = 0; k < BINS; k += DV_F8) {
+    dv_f8 re = {0}, im = {0}, re2 = {0}, im2 = {0};
+    const float* x = la->history + la->head * SPECTRUM + k;
+    const float *h = set->spectra + k, *end = la->history + la->partitions * SPECTRUM;
+    for (size_t p = 0; p < la->partitions; ++p, h += SPECTRUM) {
+      const dv_f8 h_re = dv_f8_load(h), h_im = dv_f8_load(h + BINS);
+      const dv_f8 x_re = dv_f8_load(x), x_im = dv_f8_load(x + BINS);
+      re += h_re * x_re;
+      im += h_re * x_im;
+      re2 += h_im * x_im;
+      im2 += h_im * x_re;
+      x = x + SPECTRUM < end ? x + SPECTRUM : la->history + k;
     }
+    dv_f8_store(y->re + k, re - re2);
+    dv_f8_store(y->im + k, im + im2);
   }
 }
 
@@ -181,11 +189,12 @@ DV_INLINE void join(const spectrum* a, const spectrum* b, dv_rt_complex z)
   }
 }
 
-DV_HOT static void convolve(dv_lookahead* la)
+DV_HOT static void convolve(dv_rt_lookahead* la)
 {
-  spectrum a, b = {{0}, {0}};
+  spectrum a, b;
   multiply(la, &la->set[la->current], &a);
   if (la->fade >= 0) multiply(la, &la->set[1 - la->current], &b);
+  else memset(&b, 0, sizeof b);
   const dv_rt_complex x = work_pair(la, 0), y = work_pair(la, 1);
   join(&a, &b, x);
   const dv_rt_complex z =
@@ -194,7 +203,7 @@ DV_HOT static void convolve(dv_lookahead* la)
   memcpy(la->partial[1], z.re + DV_QUANTUM, sizeof la->partial[1]);
 }
 
-static void advance_fade(dv_lookahead* la)
+static void advance_fade(dv_rt_lookahead* la)
 {
   if (la->fade >= 0 && ++la->fade == la->fade_quanta) {
     la->fade = -1;
@@ -206,7 +215,7 @@ static void advance_fade(dv_lookahead* la)
   }
 }
 
-void dv_lookahead_advance(dv_lookahead* la)
+void dv_rt_lookahead_advance(dv_rt_lookahead* la)
 {
   advance_fade(la);
   const dv_rt_complex w = work_pair(la, 0);

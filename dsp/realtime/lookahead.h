@@ -11,24 +11,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef struct dv_lookahead dv_lookahead;
+typedef struct dv_rt_lookahead dv_rt_lookahead;
 
 /* Not real-time safe.  NULL when out of memory. */
-dv_lookahead* dv_lookahead_new(double rate_hz);
-void dv_lookahead_free(dv_lookahead* la);
+dv_rt_lookahead* dv_rt_lookahead_new(double rate_hz);
+void dv_rt_lookahead_free(dv_rt_lookahead* la);
 
 /* Forgets all gains and takes the delay set last. */
-DV_REALTIME void dv_lookahead_reset(dv_lookahead* la);
+DV_REALTIME void dv_rt_lookahead_reset(dv_rt_lookahead* la);
 
 /* D in samples; crossfaded in from the next quantum on. */
-DV_REALTIME void dv_lookahead_set(dv_lookahead* la, double delay_samples);
+DV_REALTIME void dv_rt_lookahead_set(dv_rt_lookahead* la, double delay_samples);
 
-DV_REALTIME size_t dv_lookahead_latency(const dv_lookahead* la);
+DV_REALTIME size_t dv_rt_lookahead_latency(const dv_rt_lookahead* la);
 
 /* n gains g, samples at .. at+n-1 of the running quantum -> G.  G has room up to the next multiple of eight. */
-DV_REALTIME void dv_lookahead_process(dv_lookahead* la, size_t at, const float* g, float* filtered, size_t n);
+DV_REALTIME void dv_rt_lookahead_process(dv_rt_lookahead* la, size_t at, const float* g, float* filtered, size_t n);
 
 /* Ends the quantum. */
-DV_REALTIME void dv_lookahead_advance(dv_lookahead* la);
+DV_REALTIME void dv_rt_lookahead_advance(dv_rt_lookahead* la);
 
 #endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Finite differences against adjoints, in the double build (the float one compiles but rounds too much).
+ *
+ * 4-point central differences: (8 (f(+h) - f(-h)) - (f(+2h) - f(-2h))) / 12h, exact to h^4.  A gradient g_i
+ * agrees when |finite - g_i| <= tolerance * max(|g_i|, 1e-3 |g|), |g| the norm over the parameters that are
+ * checked together.  Where the function has kinks (the compressor's branches) it also returns a digest of the
+ * branches it took; a stencil whose points differ in it says nothing and is skipped and counted. */
+#ifndef DIFFVOX_GRADCHECK_H
+#define DIFFVOX_GRADCHECK_H
+
+#include "dsp/chain.h"
+#include "dsp/compressor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DV_GRADCHECK_TOLERANCE 1e-6
+
+/* The function at theta.  *branches arrives as 0 and may stay so when there are none. */
+typedef dv_status (*dv_gradcheck_function)(void* context, const double* theta, double* value, uint64_t* branches);
+
+typedef enum { DV_GRADCHECK_AGREES, DV_GRADCHECK_DIFFERS, DV_GRADCHECK_SKIPPED } dv_gradcheck_verdict;
+
+typedef struct {
+  double finite; /* the finite difference; NaN when skipped or when the function failed */
+  double error;  /* |finite - g_i| / max(|g_i|, 1e-3 |g|); 0 when both are 0 */
+  dv_gradcheck_verdict verdict;
+} dv_gradcheck_entry;
+
+/* Checks gradient[index].  theta is changed meanwhile and restored.  norm: |g|.  A failing function or a value that
+   is not finite differs. */
+dv_gradcheck_entry dv_gradcheck_one(dv_gradcheck_function function, void* context, double* theta, size_t index,
+                                    double step, double gradient, double norm, double tolerance);
+
+/* Euclidean norm of n values. */
+double dv_gradcheck_norm(const double* gradient, size_t n);
+
+/* Adds bytes to a digest of branches (FNV-1a; begin with 0). */
+uint64_t dv_gradcheck_digest(uint64_t digest, const void* bytes, size_t count);
+
+/* A lane signal's compressor branches, without those attack/release decisions that rounding alone takes because
+   gain and target have met.  tape as dv_compressor_gain_forward left it; branches: n * DV_LANES bytes of scratch. */
+uint64_t dv_gradcheck_compressor(uint64_t digest, const dv_compressor_coefs* c, const dv_real* x,
+                                 const dv_compressor_tape* tape, size_t n, uint8_t* branches);
+
+/* Step for one raw parameter of the chain at a rate: small enough that no compressor branch is likely to change,
+   and a small part of a sample for the two times. */
+double dv_gradcheck_step(int index, double raw, double rate_hz);
+
+/* --- The whole chain ---------------------------------------------------------------------------------- */
+
+/* f(raw) = <w, chain(x; raw)> for one mono chunk and fixed random w. */
+typedef struct dv_gradcheck_chain dv_gradcheck_chain;
+
+/* The test signal: bursts of noise with smooth power for `active` samples, silence up to `samples`.  Both it
+   and w follow from the seed.  NULL with err when out of memory or a size is not possible. */
+dv_gradcheck_chain* dv_gradcheck_chain_new(double rate_hz, size_t active, size_t samples, uint64_t seed,
+                                           dv_error* err);
+void dv_gradcheck_chain_free(dv_gradcheck_chain* check);
+
+/* A dv_gradcheck_function: context is the dv_gradcheck_chain, theta DV_PARAM_COUNT raw values. */
+dv_status dv_gradcheck_chain_value(void* context, const double* theta, double* value, uint64_t* branches);
+
+/* The gradient by adjoints, exact delay time; gradient[DV_PARAM_COUNT] is overwritten. */
+DV_NODISCARD dv_status dv_gradcheck_chain_gradient(dv_gradcheck_chain* check, const double* theta, double* gradient);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

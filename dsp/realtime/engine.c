@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsp/realtime/engine.h"
+
+#include "dsp/coefficients.h"
+#include "dsp/realtime/dynamics.h"
+#include "dsp/realtime/filters.h"
+#include "dsp/realtime/flush.h"
+#include "dsp/realtime/lookahead.h"
+#include "dsp/realtime/pingpong.h"
+#include "dsp/realtime/vector.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+static const float INPUT_LIMIT = 1e5f; /* +100 dBFS: squares and reverb sums stay finite */
+static const float SILENT = 1e-12f;    /* -240 dB: less is nothing, so that tails end */
+
+/* Signals of the running quantum. */
+typedef struct {
+  float dry[DV_QUANTUM], effect[DV_QUANTUM]; /* the input and e, e not late for look-ahead's sake only */
+  float echo[2][DV_QUANTUM];                 /* the delay's output */
+  float wet[2][DV_QUANTUM];                  /* delay and reverb with their levels */
+} quantum;
+
+struct dv_rt {
+  double rate_hz;
+  dv_chain_params params;
+  double minimum[DV_PARAM_COUNT], maximum[DV_PARAM_COUNT];
+  dv_rt_mix mix;
+  bool lookahead_on;
+  bool fresh; /* nothing processed since reset: settings snap */
+  dv_controls controls;
+
+  size_t at; /* frames of the running quantum that are done */
+  quantum now;
+  dv_mono_eq eq;
+  dv_dynamics dynamics;
+  dv_rt_lookahead* lookahead;
+  float *dry_line, *effect_line; /* rings that delay by the latency */
+  size_t line_mask, line_at;
+  dv_pingpong* delay;
+  dv_conv* reverb;
+  dv_stereo_eq reverb_eq;
+
+  dv_rt_response *playing, *arriving;  /* audio thread's; arriving is being faded in */
+  _Atomic(dv_rt_response*) incoming;   /* handed over, not yet taken */
+  _Atomic(dv_rt_response*) retired;    /* list, newest first */
+  dv_rt_response* collected;           /* list, of the thread that frees */
+  dv_rt_meters meters;
+};
+
+/* ---- parameters ------------------------------------------------------------------------------------------ */
+
+/* value, limited; `otherwise` when it is not a number. */
+static double limited(double value, double low, double high, double otherwise)
+{
+  if (!isfinite(value)) return otherwise;
+  return value < low ? low : value > high ? high : value;
+}
+
+static void set_reverb_eq(dv_rt* rt, const dv_reverb_params* p)
+{
+  dv_biquad b[DV_REVERB_BANDS];
+  dv_peak_coeffs(&p->peak1, rt->rate_hz, &b[0]);
+  dv_peak_coeffs(&p->peak2, rt->rate_hz, &b[1]);
+  dv_lowshelf_coeffs(&p->lowshelf, rt->rate_hz, &b[2]);
+  dv_highshelf_coeffs(&p->highshelf, rt->rate_hz, &b[3]);
+  for (int k = 0; k < DV_REVERB_BANDS; ++k)
+    dv_controls_set_biquad(&rt->controls, DV_CONTROL_REVERB_EQ + k * DV_BIQUAD_CONTROLS, &b[k]);
+}
+
+static void set_targets(dv_rt* rt)
+{
+  const dv_chain_params* p = &rt->params;
+  dv_biquad eq[DV_EQ_BANDS];
+  dv_eq_coeffs(p, rt->rate_hz, eq);
+  for (int k = 0; k < DV_EQ_BANDS; ++k)
+    dv_controls_set_biquad(&rt->controls, DV_CONTROL_EQ + k * DV_BIQUAD_CONTROLS, &eq[k]);
+  dv_compressor_coefs compressor;
+  dv_compressor_coeffs(&p->compressor, rt->rate_hz, &compressor);
+  dv_controls_set_compressor(&rt->controls, &compressor);
+  dv_rt_lookahead_set(rt->lookahead, compressor.lookahead_samples);
+  dv_pingpong_set(rt->delay, &p->delay, &rt->controls);
+  set_reverb_eq(rt, &p->reverb);
+  dv_pan_gains pan;
+  dv_pan_coeffs(p->pan, &pan);
+  dv_controls_set(&rt->controls, DV_CONTROL_PAN_LEFT, pan.left);
+  dv_controls_set(&rt->controls, DV_CONTROL_PAN_RIGHT, pan.right);
+  dv_controls_set(&rt->controls, DV_CONTROL_SEND, p->send);
+}
+
+static double linear(double gain_db) { return gain_db < -119.9 ? 0.0 : pow(10.0, gain_db / 20.0); }
+
+static void set_mix_targets(dv_rt* rt)
+{
+  dv_controls_set(&rt->controls, DV_CONTROL_INPUT_GAIN, linear(rt->mix.input_gain_db));
+  dv_controls_set(&rt->controls, DV_CONTROL_OUTPUT_GAIN, linear(rt->mix.output_gain_db));
+  dv_controls_set(&rt->controls, DV_CONTROL_DRY_WET, rt->mix.dry_wet);
+  dv_controls_set(&rt->controls, DV_CONTROL_DELAY_LEVEL, rt->mix.delay_level);
+  dv_controls_set(&rt->controls, DV_CONTROL_REVERB_LEVEL, rt->mix.reverb_level);
+  dv_controls_set(&rt->controls, DV_CONTROL_LOOKAHEAD, rt->lookahead_on ? 1.0 : 0.0);
+}
+
+void dv_rt_set_params(dv_rt* rt, const dv_chain_params* params)
+{
+  const double* given = dv_params_flat_const(params);
+  double* own = dv_params_flat(&rt->params);
+  for (int i = 0; i < DV_PARAM_COUNT; ++i) own[i] = limited(given[i], rt->minimum[i], rt->maximum[i], own[i]);
+  set_targets(rt);
+}
+
+dv_rt_mix dv_rt_mix_neutral(void) { return (dv_rt_mix){0.0, 0.0, 1.0, 1.0, 1.0}; }
+
+void dv_rt_set_mix(dv_rt* rt, const dv_rt_mix* mix)
+{
+  dv_rt_mix* own = &rt->mix;
+  own->input_gain_db = limited(mix->input_gain_db, -120.0, 60.0, own->input_gain_db);
+  own->output_gain_db = limited(mix->output_gain_db, -120.0, 60.0, own->output_gain_db);
+  own->dry_wet = limited(mix->dry_wet, 0.0, 1.0, own->dry_wet);
+  own->delay_level = limited(mix->delay_level, 0.0, 4.0, own->delay_level);
+  own->reverb_level = limited(mix->reverb_level, 0.0, 4.0, own->reverb_level);
+  set_mix_targets(rt);
+}
+
+void dv_rt_set_lookahead(dv_rt* rt, bool on)
+{
+  rt->lookahead_on = on;
+  set_mix_targets(rt);
+}
+
+size_t dv_rt_latency(const dv_rt* rt) { return rt->lookahead_on ? dv_rt_lookahead_latency(rt->lookahead) : 0; }
+
+/* ---- life ------------------------------------------------------------------------------------------------ */
+
+static bool allocate(dv_rt* rt, double rate_hz)
+{
+  dv_conv_layout layout;
+  dv_rt_response_layout(rate_hz, &layout);
+  rt->lookahead = dv_rt_lookahead_new(rate_hz);
+  rt->delay = dv_pingpong_new(rate_hz);
+  rt->reverb = dv_conv_new(&layout);
+  if (!rt->lookahead || !rt->delay || !rt->reverb) return false;
+  size_t length = DV_QUANTUM;
+  while (length < dv_rt_lookahead_latency(rt->lookahead) + DV_QUANTUM) length *= 2;
+  rt->line_mask = length - 1;
+  rt->dry_line = dv_floats_new(length);
+  rt->effect_line = dv_floats_new(length);
+  return rt->dry_line && rt->effect_line;
+}
+
+dv_rt* dv_rt_new(const dv_chain_params* params, double rate_hz, dv_error* err)
+{
+  if (dv_params_check(params, err)) return NULL;
+  dv_rt_response* response = dv_rt_response_new(&params->reverb, rate_hz, err);
+  if (!response) return NULL;
+  dv_rt* rt = calloc(1, sizeof *rt);
+  if (!rt || !allocate(rt, rate_hz)) {
+    dv_rt_free(rt);
+    dv_rt_response_free(response);
+    dv_fail(err, DV_ERR_NOMEM, "out of memory for an engine at %g Hz", rate_hz);
+    return NULL;
+  }
+  rt->rate_hz = rate_hz;
+  rt->params = *params;
+  for (int i = 0; i < DV_PARAM_COUNT; ++i) {
+    rt->minimum[i] = dv_parameter_at(i)->minimum;
+    rt->maximum[i] = dv_parameter_at(i)->maximum;
+  }
+  rt->mix = dv_rt_mix_neutral();
+  rt->lookahead_on = true;
+  dv_controls_init(&rt->controls, rate_hz);
+  set_targets(rt);
+  set_mix_targets(rt);
+  rt->playing = response;
+  dv_conv_set_response(rt->reverb, dv_rt_response_taps(response));
+  dv_rt_reset(rt);
+  return rt;
+}
+
+static void free_list(dv_rt_response* r)
+{
+  while (r) {
+    dv_rt_response* next = *dv_rt_response_next(r);
+    dv_rt_response_free(r);
+    r = next;
+  }
+}
+
+void dv_rt_free(dv_rt* rt)
+{
+  if (!rt) return;
+  dv_rt_lookahead_free(rt->lookahead);
+  dv_pingpong_free(rt->delay);
+  dv_conv_free(rt->reverb);
+  free(rt->dry_line);
+  free(rt->effect_line);
+  dv_rt_response_free(rt->playing);
+  dv_rt_response_free(rt->arriving);
+  dv_rt_response_free(atomic_load(&rt->incoming));
+  free_list(atomic_load(&rt->retired));
+  free_list(rt->collected);
+  free(rt);
+}
+
+/* ---- responses ------------------------------------------------------------------------------------------- */
+
+dv_rt_response* dv_rt_set_response(dv_rt* rt, dv_rt_response* response)
+{
+  if (!response || dv_rt_response_rate(response) != rt->rate_hz) return response;
+  return atomic_exchange_explicit(&rt->incoming, response, memory_order_acq_rel);
+}
+
+dv_rt_response* dv_rt_take_retired(dv_rt* rt)
+{
+  if (!rt->collected) rt->collected = atomic_exchange_explicit(&rt->retired, NULL, memory_order_acq_rel);
+  dv_rt_response* r = rt->collected;
+  if (r) rt->collected = *dv_rt_response_next(r);
+  return r;
+}
+
+static void retire(dv_rt* rt, dv_rt_response* r)
+{
+  dv_rt_response** next = dv_rt_response_next(r);
+  *next = atomic_load_explicit(&rt->retired, memory_order_relaxed);
+  /* fails only when the other thread empties the list meanwhile, then at once succeeds */
+  while (!atomic_compare_exchange_weak_explicit(&rt->retired, next, r, memory_order_release,
+                                                memory_order_relaxed)) {
+  }
+}
+
+/* Retires what has been faded out and takes in what has been handed over. */
+static void exchange_responses(dv_rt* rt)
+{
+  if (rt->arriving && !dv_conv_fading(rt->reverb)) {
+    retire(rt, rt->playing);
+    rt->playing = rt->arriving;
+    rt->arriving = NULL;
+  }
+  if (rt->arriving || !atomic_load_explicit(&rt->incoming, memory_order_relaxed)) return;
+  rt->arriving = atomic_exchange_explicit(&rt->incoming, NULL, memory_order_acq_rel);
+  dv_conv_set_response(rt->reverb, dv_rt_response_taps(rt->arriving));
+}
+
+/* ---- signal path ----------------------------------------------------------------------------------------- */
+
+DV_INLINE float at_sample(const dv_controls* c, dv_control which, size_t i)
+{
+  return (float)c->from[which] + (float)c->step[which] * (float)(int)(i + 1);
+}
+
+static void reset_front(dv_rt* rt)
+{
+  memset(&rt->eq, 0, sizeof rt->eq);
+  dv_dynamics_reset(&rt->dynamics);
+  dv_rt_lookahead_reset(rt->lookahead);
+  memset(rt->effect_line, 0, (rt->line_mask + 1) * sizeof *rt->effect_line);
+}
+
+static void reset_space(dv_rt* rt)
+{
+  dv_pingpong_reset(rt->delay);
+  dv_conv_reset(rt->reverb);
+  memset(&rt->reverb_eq, 0, sizeof rt->reverb_eq);
+  memset(rt->now.echo, 0, sizeof rt->now.echo);
+  memset(rt->now.wet, 0, sizeof rt->now.wet);
+}
+
+/* What a reset leaves, with the settings of now. */
+static void snap(dv_rt* rt)
+{
+  dv_controls_snap(&rt->controls);
+  reset_front(rt);
+  reset_space(rt);
+}
+
+void dv_rt_reset(dv_rt* rt)
+{
+  rt->fresh = true;
+  rt->at = rt->line_at = 0;
+  memset(&rt->now, 0, sizeof rt->now);
+  memset(rt->dry_line, 0, (rt->line_mask + 1) * sizeof *rt->dry_line);
+  exchange_responses(rt);
+  snap(rt);
+}
+
+DV_HOT static float take_input(dv_rt* rt, const float* in, float* x, size_t n)
+{
+  float* dry = rt->now.dry + rt->at;
+  float peak = 0.0f;
+  for (size_t i = 0; i < n; ++i) {
+    const float size = fabsf(in[i]);
+    /* a comparison with NaN is false */
+    const float v = size <= INPUT_LIMIT ? in[i] : size <= 3.4e38f ? copysignf(INPUT_LIMIT, in[i]) : 0.0f;
+    const float magnitude = fabsf(v);
+    dry[i] = v;
+    x[i] = v * at_sample(&rt->controls, DV_CONTROL_INPUT_GAIN, rt->at + i);
+    peak = peak > magnitude ? peak : magnitude;
+  }
+  return peak;
+}
+
+/* ring <- x, and out <- what went in `delay` samples before. */
+static void through_line(const dv_rt* rt, float* ring, size_t delay, const float* x, float* out, size_t n)
+{
+  for (size_t i = 0; i < n; ++i) {
+    ring[(rt->line_at + i) & rt->line_mask] = x[i];
+    out[i] = ring[(rt->line_at + i - delay) & rt->line_mask];
+  }
+}
+
+/* late: signal delayed and gain filtered; early: both as they come; weight 1 is late. */
+DV_INLINE void blend(dv_rt* rt, const float* early, const float* late, float* out, size_t n)
+{
+  for (size_t i = 0; i < n; ++i) {
+    const float w = at_sample(&rt->controls, DV_CONTROL_LOOKAHEAD, rt->at + i);
+    out[i] = early[i] + w * (late[i] - early[i]);
+  }
+}
+
+DV_HOT static void apply_gain(dv_rt* rt, const float* x, const float* late_x, const float* g, const float* late_g,
+                              size_t n)
+{
+  float early[DV_QUANTUM], late[DV_QUANTUM];
+  float* e = rt->now.effect + rt->at;
+  for (size_t i = 0; i < n; ++i) {
+    const float makeup = at_sample(&rt->controls, DV_CONTROL_MAKEUP, rt->at + i);
+    early[i] = x[i] * g[i] * makeup;
+    late[i] = late_x[i] * late_g[i] * makeup;
+  }
+  blend(rt, early, late, e, n);
+  for (size_t i = 0; i < n; ++i) e[i] = fabsf(e[i]) < SILENT ? 0.0f : e[i];
+}
+
+DV_HOT static void mix_output(dv_rt* rt, const float* late_dry, float* left, float* right, size_t n)
+{
+  const dv_controls* c = &rt->controls;
+  float dry[DV_QUANTUM], peak[2] = {(float)rt->meters.output_peak[0], (float)rt->meters.output_peak[1]};
+  blend(rt, rt->now.dry + rt->at, late_dry, dry, n);
+  for (size_t i = 0; i < n; ++i) {
+    const size_t k = rt->at + i;
+    const float e = rt->now.effect[k], share = at_sample(c, DV_CONTROL_DRY_WET, k);
+    const float gain = at_sample(c, DV_CONTROL_OUTPUT_GAIN, k);
+    const float l = at_sample(c, DV_CONTROL_PAN_LEFT, k) * e + rt->now.wet[0][k];
+    const float r = at_sample(c, DV_CONTROL_PAN_RIGHT, k) * e + rt->now.wet[1][k];
+    left[i] = gain * (share * l + (1.0f - share) * dry[i]);
+    right[i] = gain * (share * r + (1.0f - share) * dry[i]);
+    peak[0] = peak[0] > fabsf(left[i]) ? peak[0] : fabsf(left[i]);
+    peak[1] = peak[1] > fabsf(right[i]) ? peak[1] : fabsf(right[i]);
+  }
+  rt->meters.output_peak[0] = (double)peak[0];
+  rt->meters.output_peak[1] = (double)peak[1];
+}
+
+static double least(const float* g, size_t n)
+{
+  float low = g[0];
+  for (size_t i = 1; i < n; ++i) low = g[i] < low ? g[i] : low;
+  return (double)low;
+}
+
+/* n frames that stay within the running quantum.  Returns the least gain. */
+static double process_part(dv_rt* rt, const float* in, float* left, float* right, size_t n)
+{
+  float x[DV_QUANTUM], g[DV_QUANTUM], late_g[DV_QUANTUM + DV_F8], late_x[DV_QUANTUM], late_dry[DV_QUANTUM];
+  const size_t latency = dv_rt_lookahead_latency(rt->lookahead);
+  const double peak = (double)take_input(rt, in, x, n);
+  if (rt->meters.input_peak < peak) rt->meters.input_peak = peak;
+  dv_mono_eq_process(&rt->eq, &rt->controls, rt->at, x, n);
+  dv_dynamics_process(&rt->dynamics, &rt->controls, rt->at, x, g, n);
+  dv_rt_lookahead_process(rt->lookahead, rt->at, g, late_g, n);
+  through_line(rt, rt->effect_line, latency, x, late_x, n);
+  through_line(rt, rt->dry_line, latency, rt->now.dry + rt->at, late_dry, n);
+  apply_gain(rt, x, late_x, g, late_g, n);
+  mix_output(rt, late_dry, left, right, n);
+  rt->line_at = (rt->line_at + n) & rt->line_mask;
+  rt->at += n;
+  return least(g, n);
+}
+
+static bool all_finite(const float* x)
+{
+  float sum = 0.0f;
+  for (int i = 0; i < DV_QUANTUM; ++i) sum += x[i] * 0.0f;
+  return sum == 0.0f;
+}
+
+/* delay and reverb of the quantum that follows, from e of the one that ends. */
+DV_HOT static void send_to_reverb(const dv_rt* rt, float send[2][DV_QUANTUM])
+{
+  for (int c = 0; c < 2; ++c)
+    for (size_t i = 0; i < DV_QUANTUM; ++i)
+      send[c][i] =
+        rt->now.effect[i] + at_sample(&rt->controls, DV_CONTROL_SEND, i) * rt->now.echo[c][i];
+}
+
+DV_HOT static void sum_wet(dv_rt* rt, float reverb[2][DV_QUANTUM])
+{
+  for (int c = 0; c < 2; ++c)
+    for (size_t i = 0; i < DV_QUANTUM; ++i)
+      rt->now.wet[c][i] = at_sample(&rt->controls, DV_CONTROL_DELAY_LEVEL, i) * rt->now.echo[c][i] +
+                          at_sample(&rt->controls, DV_CONTROL_REVERB_LEVEL, i) * reverb[c][i];
+}
+
+static void end_quantum(dv_rt* rt)
+{
+  float send[2][DV_QUANTUM], reverb[2][DV_QUANTUM];
+  if (!all_finite(rt->now.effect)) {
+    memset(rt->now.effect, 0, sizeof rt->now.effect);
+    reset_front(rt);
+  }
+  dv_pingpong_write(rt->delay, &rt->controls, rt->now.effect);
+  send_to_reverb(rt, send);
+  dv_controls_advance(&rt->controls);
+  exchange_responses(rt);
+  dv_pingpong_read(rt->delay, &rt->controls, rt->now.echo[0], rt->now.echo[1]);
+  dv_conv_process(rt->reverb, send[0], send[1], reverb[0], reverb[1]);
+  if (dv_conv_idle(rt->reverb)) memset(&rt->reverb_eq, 0, sizeof rt->reverb_eq);
+  else dv_stereo_eq_process(&rt->reverb_eq, &rt->controls, reverb[0], reverb[1]);
+  sum_wet(rt, reverb);
+  if (!all_finite(rt->now.wet[0]) || !all_finite(rt->now.wet[1])) reset_space(rt);
+  dv_rt_lookahead_advance(rt->lookahead);
+  rt->at = 0;
+}
+
+void dv_rt_process(dv_rt* rt, const float* in, float* left, float* right, size_t frames)
+{
+  if (!frames) return;
+  const dv_flush_state saved = dv_flush_on();
+  if (rt->fresh) {
+    exchange_responses(rt);
+    snap(rt);
+    rt->fresh = false;
+  }
+  double low = 1.0;
+  rt->meters = (dv_rt_meters){0};
+  for (size_t done = 0; done < frames;) {
+    const size_t room = DV_QUANTUM - rt->at, n = frames - done < room ? frames - done : room;
+    low = fmin(low, process_part(rt, in + done, left + done, right + done, n));
+    if (rt->at == DV_QUANTUM) end_quantum(rt);
+    done += n;
+  }
+  rt->meters.gain_reduction_db = -20.0 * log10(fmax(low, 1e-6));
+  dv_flush_restore(saved);
+}
+
+dv_rt_meters dv_rt_get_meters(const dv_rt* rt) { return rt->meters; }

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsp/realtime/pingpong.h"
+
+#include "dsp/realtime/fade.h"
+#include "dsp/realtime/filters.h"
+#include "dsp/realtime/fir.h"
+
+#include <math.h>
+#include <stdint.h>
+
+enum {
+  MAX_STAGES = 40, /* echoes of 100 ms within 4 s */
+  HALF_TAPS = DV_FIR_TAPS / 2,
+  SPAN = DV_QUANTUM + DV_FIR_TAPS /* samples one quantum's interpolation reads, and one more */
+};
+
+static const double MAX_DELAY_S = 1.0, RESPONSE_S = 4.0;
+static const double MAX_LOOP_GAIN = 0.98; /* of a closed loop */
+static const double KAISER_BETA = 9.0;
+static const float SILENT = 1e-12f; /* -240 dB */
+
+/* A reading point. */
+typedef struct {
+  double delay;
+  bool closed;
+  int stages, whole; /* whole samples of the delay */
+  float taps[DV_FIR_TAPS];
+} reader;
+
+typedef struct {
+  float* line;     /* what goes into this stage's delay */
+  size_t length;   /* a multiple of the quantum */
+  int64_t since;   /* first sample that was written since the stage came into use */
+  float echo[DV_QUANTUM + DV_F8];
+} stage;
+
+struct dv_pingpong {
+  double rate_hz;
+  stage stage[MAX_STAGES];
+  dv_pair_state lowpass[MAX_STAGES / 2];
+  int active;              /* stages in use */
+  reader reader[2];
+  int current;             /* of reader; the other fades in */
+  double target_delay;
+  bool target_closed;
+  int fade, fade_quanta;   /* quanta done, -1: no fade */
+  float weight[DV_QUANTUM]; /* of the other reader in the running quantum */
+  int64_t time;            /* samples written */
+  int64_t quiet;           /* samples since anything but zero was written or read */
+};
+
+/* Stage k is in use only while k T <= 4 s. */
+static size_t line_length(double rate_hz, int k)
+{
+  const double seconds = fmin(MAX_DELAY_S, RESPONSE_S / k);
+  return ((size_t)ceil(seconds * rate_hz) + 2 * SPAN) / DV_QUANTUM * DV_QUANTUM + DV_QUANTUM;
+}
+
+dv_pingpong* dv_pingpong_new(double rate_hz)
+{
+  dv_pingpong* pp = calloc(1, sizeof *pp);
+  if (!pp) return NULL;
+  pp->rate_hz = rate_hz;
+  pp->fade_quanta = dv_fade_quanta(rate_hz);
+  pp->target_delay = 0.4 * rate_hz;
+  pp->target_closed = true;
+  for (int k = 0; k < MAX_STAGES; ++k) {
+    pp->stage[k].length = line_length(rate_hz, k + 1);
+    pp->stage[k].line = dv_floats_new(pp->stage[k].length);
+    if (!pp->stage[k].line) {
+      dv_pingpong_free(pp);
+      return NULL;
+    }
+  }
+  dv_pingpong_reset(pp);
+  return pp;
+}
+
+void dv_pingpong_free(dv_pingpong* pp)
+{
+  if (!pp) return;
+  for (int k = 0; k < MAX_STAGES; ++k) free(pp->stage[k].line);
+  free(pp);
+}
+
+/* ---- reading points ---------------------------------------------------------------------------------------- */
+
+/* Modified Bessel function of order 0: its power series. */
+static double bessel_i0(double x)
+{
+  double sum = 1.0, term = 1.0;
+  for (int k = 1; k < 40; ++k) {
+    term *= x * x / (4.0 * k * k);
+    sum += term;
+  }
+  return sum;
+}
+
+static double kaiser(double position) /* -1 .. 1 */
+{
+  return position * position >= 1.0 ? 0.0 : bessel_i0(KAISER_BETA * sqrt(1.0 - position * position));
+}
+
+/* Tap j weighs the sample `whole - (HALF_TAPS - 1) + j` before the output. */
+static void interpolator(double fraction, float* taps)
+{
+  double t[DV_FIR_TAPS], sum = 0.0;
+  for (int j = 0; j < DV_FIR_TAPS; ++j) {
+    const double d = j - (HALF_TAPS - 1) - fraction;
+    const double sinc = fabs(d) < 1e-9 ? 1.0 : sin(M_PI * d) / (M_PI * d);
+    t[j] = sinc * kaiser(d / HALF_TAPS);
+    sum += t[j];
+  }
+  for (int j = 0; j < DV_FIR_TAPS; ++j) taps[j] = (float)(t[j] / sum);
+}
+
+static void reader_set(reader* r, double delay, bool closed, double rate_hz)
+{
+  r->delay = delay;
+  r->closed = closed;
+  r->whole = (int)floor(delay);
+  interpolator(delay - r->whole, r->taps);
+  const int echoes = (int)floor(RESPONSE_S * rate_hz) / (int)(delay + 1.0); /* the model's count */
+  r->stages = closed ? 2 : echoes < MAX_STAGES ? echoes : MAX_STAGES;
+}
+
+static bool reader_is(const dv_pingpong* pp, const reader* r)
+{
+  return r->delay == pp->target_delay && r->closed == pp->target_closed;
+}
+
+void dv_pingpong_set(dv_pingpong* pp, const dv_delay_params* p, dv_controls* c)
+{
+  dv_delay_coefs k;
+  dv_delay_coeffs(p, pp->rate_hz, &k);
+  dv_controls_set_biquad(c, DV_CONTROL_DELAY_LOWPASS, &k.lowpass);
+  dv_controls_set(c, DV_CONTROL_FEEDBACK, k.feedback);
+  dv_controls_set(c, DV_CONTROL_ODD_LEFT, k.gain * k.odd.left);
+  dv_controls_set(c, DV_CONTROL_ODD_RIGHT, k.gain * k.odd.right);
+  dv_controls_set(c, DV_CONTROL_EVEN_LEFT, k.gain * k.even.left);
+  dv_controls_set(c, DV_CONTROL_EVEN_RIGHT, k.gain * k.even.right);
+  const double q = p->lowpass.q, peak = q > M_SQRT1_2 ? q / sqrt(1.0 - 0.25 / (q * q)) : 1.0;
+  pp->target_delay = k.delay_samples;
+  pp->target_closed = k.feedback * peak <= MAX_LOOP_GAIN;
+}
+
+/* ---- stages ------------------------------------------------------------------------------------------------ */
+
+static void set_active(dv_pingpong* pp, int stages)
+{
+  for (int k = pp->active; k < stages; ++k) {
+    pp->stage[k].since = pp->time;
+    memset(pp->stage[k].echo, 0, sizeof pp->stage[k].echo);
+    for (int i = 0; i < 2; ++i)
+      if (k % 2 == 0 || pp->active % 2 == 0 || k > pp->active)
+        pp->lowpass[k / 2].s1[i] = pp->lowpass[k / 2].s2[i] = 0.0;
+  }
+  pp->active = stages;
+}
+
+void dv_pingpong_reset(dv_pingpong* pp)
+{
+  pp->fade = -1;
+  reader* r = &pp->reader[pp->current];
+  if (!reader_is(pp, r)) reader_set(r, pp->target_delay, pp->target_closed, pp->rate_hz);
+  memset(pp->weight, 0, sizeof pp->weight);
+  pp->time = 0;
+  pp->active = 0;
+  set_active(pp, r->stages);
+  pp->quiet = INT64_MAX / 2;
+}
+
+static void advance_fade(dv_pingpong* pp)
+{
+  if (pp->fade >= 0 && ++pp->fade == pp->fade_quanta) {
+    pp->fade = -1;
+    pp->current = 1 - pp->current;
+    pp->active = pp->reader[pp->current].stages;
+  }
+  if (pp->fade < 0 && !reader_is(pp, &pp->reader[pp->current])) {
+    reader* next = &pp->reader[1 - pp->current];
+    reader_set(next, pp->target_delay, pp->target_closed, pp->rate_hz);
+    if (next->stages > pp->active) set_active(pp, next->stages);
+    pp->fade = 0;
+  }
+  for (int i = 0; i < DV_QUANTUM; ++i)
+    pp->weight[i] = pp->fade < 0 ? 0.0f : dv_fade_weight(pp->fade, pp->fade_quanta, i);
+}
+
+DV_INLINE float at_sample(const dv_controls* c, dv_control which, int i)
+{
+  return (float)c->from[which] + (float)c->step[which] * (float)(i + 1);
+}
+
+/* feedback times an echo, without what would become denormal */
+DV_INLINE float fed_back(const dv_controls* c, const float* echo, int i)
+{
+  const float v = at_sample(c, DV_CONTROL_FEEDBACK, i) * echo[i];
+  return v < SILENT && v > -SILENT ? 0.0f : v;
+}
+
+DV_HOT void dv_pingpong_write(dv_pingpong* pp, const dv_controls* c, const float* e)
+{
+  const float closed = pp->reader[pp->current].closed ? 1.0f : 0.0f;
+  const float change = pp->fade < 0 ? 0.0f : (pp->reader[1 - pp->current].closed ? 1.0f : 0.0f) - closed;
+  float* line = pp->stage[0].line + (size_t)pp->time % pp->stage[0].length;
+  float peak = 0.0f;
+  for (int i = 0; i < DV_QUANTUM; ++i) {
+    line[i] = e[i] + (closed + change * pp->weight[i]) * fed_back(c, pp->stage[1].echo, i);
+    peak = peak > fabsf(line[i]) ? peak : fabsf(line[i]);
+  }
+  for (int k = 1; k < pp->active; ++k) {
+    stage* s = &pp->stage[k];
+    line = s->line + (size_t)pp->time % s->length;
+    for (int i = 0; i < DV_QUANTUM; ++i) {
+      line[i] = fed_back(c, pp->stage[k - 1].echo, i);
+      peak = peak > fabsf(line[i]) ? peak : fabsf(line[i]);
+    }
+  }
+  pp->time += DV_QUANTUM;
+  pp->quiet = peak > 0.0f ? 0 : pp->quiet + DV_QUANTUM;
+}
+
+/* Samples first .. first+SPAN-1 of a stage's line. */
+static void fetch(const stage* s, int64_t first, float* out)
+{
+  for (int i = 0; i < SPAN;) {
+    const int64_t time = first + i;
+    if (time < s->since) {
+      const int64_t gap = s->since - time;
+      const int zeros = gap < SPAN - i ? (int)gap : SPAN - i;
+      memset(out + i, 0, (size_t)zeros * sizeof *out);
+      i += zeros;
+      continue;
+    }
+    const size_t at = (size_t)time % s->length;
+    const size_t count = s->length - at < (size_t)(SPAN - i) ? s->length - at : (size_t)(SPAN - i);
+    memcpy(out + i, s->line + at, count * sizeof *out);
+    i += (int)count;
+  }
+}
+
+DV_INLINE void interpolate(const dv_pingpong* pp, const stage* s, const reader* r, float* out)
+{
+  float x[SPAN + DV_F8] = {0};
+  fetch(s, pp->time - r->whole + HALF_TAPS - 1 - (DV_FIR_TAPS - 1), x);
+  dv_fir(r->taps, x + DV_FIR_TAPS - 1, out, DV_QUANTUM);
+}
+
+DV_HOT static void read_stage(dv_pingpong* pp, int k)
+{
+  const reader *now = &pp->reader[pp->current], *then = &pp->reader[1 - pp->current];
+  stage* s = &pp->stage[k];
+  if (k < now->stages) interpolate(pp, s, now, s->echo);
+  else memset(s->echo, 0, sizeof s->echo);
+  if (pp->fade < 0) return;
+  float next[DV_QUANTUM + DV_F8] = {0};
+  if (k < then->stages) interpolate(pp, s, then, next);
+  for (int i = 0; i < DV_QUANTUM; ++i) s->echo[i] += pp->weight[i] * (next[i] - s->echo[i]);
+}
+
+DV_HOT static void pan(const dv_pingpong* pp, const dv_controls* c, float* left, float* right)
+{
+  float sum[2][DV_QUANTUM] = {{0}, {0}}; /* odd echoes, even echoes */
+  for (int k = 0; k < pp->active; ++k)
+    for (int i = 0; i < DV_QUANTUM; ++i) sum[k % 2][i] += pp->stage[k].echo[i];
+  for (int i = 0; i < DV_QUANTUM; ++i) {
+    left[i] = at_sample(c, DV_CONTROL_ODD_LEFT, i) * sum[0][i] + at_sample(c, DV_CONTROL_EVEN_LEFT, i) * sum[1][i];
+    right[i] =
+      at_sample(c, DV_CONTROL_ODD_RIGHT, i) * sum[0][i] + at_sample(c, DV_CONTROL_EVEN_RIGHT, i) * sum[1][i];
+  }
+}
+
+bool dv_pingpong_idle(const dv_pingpong* pp) { return pp->quiet > (int64_t)pp->stage[0].length; }
+
+void dv_pingpong_read(dv_pingpong* pp, const dv_controls* c, float* left, float* right)
+{
+  advance_fade(pp);
+  if (dv_pingpong_idle(pp)) {
+    for (int k = 0; k < pp->active; ++k) memset(pp->stage[k].echo, 0, sizeof pp->stage[k].echo);
+    memset(pp->lowpass, 0, sizeof pp->lowpass);
+    memset(left, 0, DV_QUANTUM * sizeof *left);
+    memset(right, 0, DV_QUANTUM * sizeof *right);
+    return;
+  }
+  for (int k = 0; k < pp->active; ++k) read_stage(pp, k);
+  for (int k = 0; k < pp->active; k += 2) {
+    float unused[DV_QUANTUM] = {0};
+    dv_pair_process(&pp->lowpass[k / 2], c, DV_CONTROL_DELAY_LOWPASS, pp->stage[k].echo,
+                    k + 1 < pp->active ? pp->stage[k + 1].echo : unused);
+  }
+  pan(pp, c, left, right);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Private: the ping-pong delay in real time.
+ *
+ *   v_1 = z^-T P (e + fb v_2),  v_2 = z^-T P (fb v_1);  output: gain times the panned sums of odd and even v_k
+ *
+ * The model's response ends after 4 s.  Where the loop's gain stays below one, the echoes beyond are small and
+ * the loop above is closed.  One published preset in thirteen has a resonant low-pass and a feedback that
+ * together exceed one: such a loop is opened into one stage per echo within 4 s (v_k = z^-T P fb v_{k-1}), which
+ * is the model again and cannot run away.
+ *
+ * T is fractional: each stage reads its line through a windowed-sinc interpolator.  A change of T, or from a
+ * closed to an open loop, crossfades between two reading points. */
+#ifndef DIFFVOX_RT_PINGPONG_H
+#define DIFFVOX_RT_PINGPONG_H
+
+#include "dsp/delay.h"
+#include "dsp/realtime/controls.h"
+
+#include <stddef.h>
+
+typedef struct dv_pingpong dv_pingpong;
+
+/* Not real-time safe.  NULL when out of memory. */
+dv_pingpong* dv_pingpong_new(double rate_hz);
+void dv_pingpong_free(dv_pingpong* pp);
+
+/* Silence in all lines; takes the parameters set last. */
+DV_REALTIME void dv_pingpong_reset(dv_pingpong* pp);
+
+/* Delay time, open or closed loop, and the delay's controls.  p is within the parameter table's ranges. */
+DV_REALTIME void dv_pingpong_set(dv_pingpong* pp, const dv_delay_params* p, dv_controls* c);
+
+/* Takes e of the quantum that ends; call before the controls advance. */
+DV_REALTIME void dv_pingpong_write(dv_pingpong* pp, const dv_controls* c, const float* e);
+
+/* Echoes of the quantum that begins; call after the controls advanced. */
+DV_REALTIME void dv_pingpong_read(dv_pingpong* pp, const dv_controls* c, float* left, float* right);
+
+/* True when all echoes have died away. */
+DV_REALTIME bool dv_pingpong_idle(const dv_pingpong* pp);
+
+#endif
