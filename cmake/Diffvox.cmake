@@ -76,6 +76,8 @@ function(dv_install_package)
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/diffvox
             FILES_MATCHING PATTERN "*.h" PATTERN "simd.h" EXCLUDE)
   endforeach()
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
+          FILES_MATCHING PATTERN "*.1")
   configure_file(${PROJECT_SOURCE_DIR}/cmake/diffvox.pc.in ${PROJECT_BINARY_DIR}/diffvox.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/diffvox.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endfunction()

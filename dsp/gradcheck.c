@@ -68,13 +68,13 @@ double dv_gradcheck_step(int index, double raw, double rate_hz)
 {
   const dv_parameter* p = dv_parameter_at(index);
   const bool look_ahead = p->map == DV_MAP_FOLD, delay = strcmp(p->unit, "ms") == 0 && !look_ahead;
-  const double samples_per_ms = 1e-3 * rate_hz;
+  const double samples_per_ms = 1e-3 * rate_hz, largest = 2e-4;
   if (look_ahead) return 0.005 / samples_per_ms;
   if (delay) { /* echo k moves by k steps */
     const double s = 1.0 / (1.0 + exp(-raw));
-    return 0.001 / (samples_per_ms * (p->maximum - p->minimum) * s * (1.0 - s));
+    return fmin(largest, 0.001 / (samples_per_ms * (p->maximum - p->minimum) * s * (1.0 - s)));
   }
-  return p->effect <= DV_EFFECT_COMPRESSOR ? 2e-5 : 2e-4;
+  return p->effect <= DV_EFFECT_COMPRESSOR ? 2e-5 : largest;
 }
 
 /* --- The whole chain ---------------------------------------------------------------------------------- */

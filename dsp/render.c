@@ -15,7 +15,8 @@ enum { FRONT_BLOCK = 1 << 16 };
 typedef struct {
   dv_chain_coefs coefs;
   size_t total;                 /* samples + tail */
-  dv_real *filtered, *gain;     /* z, later e; g.  total samples each */
+  size_t heard;                 /* total and the look-ahead's reach: silence follows the signal */
+  dv_real *filtered, *gain;     /* z, later e; g.  `heard` samples each */
   dv_real *lanes, *lanes_out;   /* lane signals of a block and its look-ahead context */
   dv_real* scratch;
   dv_lookahead* filter;
@@ -31,8 +32,9 @@ static bool allocate(renderer* r, double rate_hz)
   dv_lookahead_span(rate_hz, &r->before, &r->after);
   const size_t lanes = (FRONT_BLOCK + (size_t)r->before + (size_t)r->after) * DV_LANES;
   r->filter = dv_lookahead_new(rate_hz);
-  r->filtered = dv_fft_alloc(r->total);
-  r->gain = dv_fft_alloc(r->total);
+  r->heard = r->total + (size_t)r->after;
+  r->filtered = dv_fft_alloc(r->heard);
+  r->gain = dv_fft_alloc(r->heard);
   r->lanes = dv_fft_alloc(lanes);
   r->lanes_out = dv_fft_alloc(lanes);
   /* blocks about as long as the response make overlap-add cheapest */
@@ -75,8 +77,8 @@ static void run_gain(renderer* r, const dv_real* x, size_t samples)
   dv_compressor_reset(&state);
   memset(r->lanes, 0, FRONT_BLOCK * DV_LANES * sizeof *r->lanes);
   const dv_compressor_tape tape = {NULL, NULL, r->lanes_out, NULL};
-  for (size_t start = 0; start < r->total; start += FRONT_BLOCK) {
-    const size_t n = smaller(FRONT_BLOCK, r->total - start);
+  for (size_t start = 0; start < r->heard; start += FRONT_BLOCK) {
+    const size_t n = smaller(FRONT_BLOCK, r->heard - start);
     const size_t given = start < samples ? smaller(n, samples - start) : 0;
     to_lane(x + (given ? start : 0), given, r->lanes);
     for (size_t i = given; i < n; ++i) r->lanes[i * DV_LANES] = 0;
@@ -96,7 +98,7 @@ static void apply_lookahead(renderer* r)
   dv_lookahead_set(r->filter, r->coefs.compressor.lookahead_samples);
   for (size_t start = 0; start < r->total; start += FRONT_BLOCK) {
     const size_t n = smaller(FRONT_BLOCK, r->total - start);
-    const size_t first = start - smaller(start, before), end = smaller(r->total, start + n + after);
+    const size_t first = start - smaller(start, before), end = smaller(r->heard, start + n + after);
     to_lane(r->gain + first, end - first, r->lanes);
     dv_lookahead_forward(r->filter, r->lanes, r->lanes_out, end - first, r->scratch);
     for (size_t i = start; i < start + n; ++i) r->filtered[i] *= r->lanes_out[(i - first) * DV_LANES] * makeup;

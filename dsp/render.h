@@ -2,6 +2,7 @@
 /* The offline engine: a preset applied to a mono signal of any length at any rate.
  *
  * The same coefficients, front and responses as the fit, in blocks, so memory beyond the signals is bounded.
+ * The signal is taken to be followed by silence, so a longer tail never changes what comes before it.
  * At other rates than 44.1 kHz the physics is kept (spec: "Other sample rates").  No latency. */
 #ifndef DIFFVOX_RENDER_H
 #define DIFFVOX_RENDER_H

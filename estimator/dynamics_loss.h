@@ -2,8 +2,8 @@
 /* Microscale/macroscale loudness dynamics loss (MLDR) of stereo signals at 44.1 kHz, on left and right
  * and on (L + R) / sqrt(2) and (L - R) / sqrt(2).
  *
- * With p = max(y^2, 1e-8) and avg the one-pole average of coefficient 1 - exp(-2200 / (ms fs)) and zero
- * initial state, each of (short, long) = (50, 1000) ms and (100, 2000) ms gives
+ * With p = max(y^2, 1e-8) and avg the one-pole average of coefficient 1 - exp(-2200 / (ms fs)) (the
+ * exponential rounded to float, as the reference does) and zero initial state, each of (short, long) = (50, 1000) ms and (100, 2000) ms gives
  *
  *   f(y)[n] = log avg_short(p)[n] - log avg_long(p)[n + shift],  shift = int(fs (long - short) 0.0005)
  *

@@ -143,6 +143,8 @@ void dv_stft_forward(const dv_stft* stft, const double* x, size_t frames, double
     const double* a = x + f * hop;
     window_pair(stft->window, a, f + 1 < frames ? a + hop : a, n, work + f * n);
   }
+  const size_t used = (frames + 1) / 2 * 2 * n;
+  memset(work + used, 0, (output_offset(stft) - used) * sizeof *work);
   fftw_execute_dft(stft->forward, (fftw_complex*)work, (fftw_complex*)out);
   for (size_t f = 0; f < frames; f += 2) {
     double* a = spectra + 2 * f * stride;
@@ -197,6 +199,8 @@ void dv_stft_backward(const dv_stft* stft, const dv_real* spectra, size_t frames
     combine(a, a + stride, a + 2 * stride, a + 3 * stride, n, re, im);
     join(re, im, n, in + f * n);
   }
+  const size_t used = (frames + 1) / 2 * 2 * n;
+  memset(in + used, 0, (output_offset(stft) - used) * sizeof *in);
   execute_adjoint(stft->adjoint, (adjoint_complex*)in, (adjoint_complex*)out);
   for (size_t f = 0; f < frames; ++f)
     add_windowed(stft->adjoint_window, out + f / 2 * 2 * n + f % 2, n, gx + f * hop);

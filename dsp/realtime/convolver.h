@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Convolution of a stereo signal with a long 2 x 2 response in real time: overlap-save in partitions of
- * three sizes (W. Gardner, Efficient convolution without input-output delay, JAES 1995).
+ * four sizes (W. Gardner, Efficient convolution without input-output delay, JAES 1995).
  *
  *   y_o[n] = sum_i sum_k h_oi[k] x_i[n - k],   o, i = left, right
  *
@@ -23,7 +23,7 @@ extern "C" {
 
 enum {
   DV_QUANTUM = 64,    /* frames the engine works in */
-  DV_CONV_LEVELS = 3
+  DV_CONV_LEVELS = 4
 };
 
 /* How a response is cut into partitions; the same for all responses of a convolver. */

@@ -9,9 +9,9 @@ enum { MAX_STEPS = 20 };
 
 /* One pass of the Stockham recursion: n points left in each of s interleaved subsequences. */
 typedef struct {
-  int radix; /* 4 or 2; 8 for the closing step across the lanes */
+  enum { RADIX8, RADIX4, CLOSING } kind; /* closing: radix 8 across the lanes */
   size_t n, s;
-  const float* twiddles; /* radix 4: per p re, im of w, w^2, w^3.  radix 8: per item 8 re vectors, 8 im */
+  const float* twiddles; /* per p re, im of w, w^2 .. ; closing: per item 8 vectors re, 8 im */
 } fft_step;
 
 struct dv_rt_fft {
@@ -21,14 +21,17 @@ struct dv_rt_fft {
   float* tables;
 };
 
-static void fill_radix4(float* t, size_t n)
+static size_t radix_of(const fft_step* f) { return f->kind == RADIX4 ? 4 : 8; }
+
+static float* fill_twiddles(float* t, size_t n, size_t radix)
 {
-  for (size_t p = 0; p < n / 4; ++p)
-    for (size_t k = 1; k <= 3; ++k) {
+  for (size_t p = 0; p < n / radix; ++p)
+    for (size_t k = 1; k < radix; ++k) {
       const double w = -2.0 * M_PI * (double)(k * p) / (double)n;
       *t++ = (float)cos(w);
       *t++ = (float)sin(w);
     }
+  return t;
 }
 
 /* Lane q of output index k of the subsequences is turned by e^{-i 2 pi q k/N}. */
@@ -47,7 +50,7 @@ dv_rt_fft* dv_rt_fft_new(size_t n)
 {
   if (n < 64 || (n & (n - 1))) return NULL;
   dv_rt_fft* fft = calloc(1, sizeof *fft);
-  float* t = dv_floats_new(3 * n);
+  float* t = dv_floats_new(3 * n); /* closing 2 N, the others less than N/4 together */
   if (!fft || !t) {
     free(fft);
     free(t);
@@ -56,17 +59,15 @@ dv_rt_fft* dv_rt_fft_new(size_t n)
   fft->n = n;
   fft->tables = t;
   fill_closing(t, n); /* first: its vectors must be aligned */
-  const fft_step closing = {8, DV_F8, n / DV_F8, t};
+  const fft_step closing = {CLOSING, DV_F8, n / DV_F8, t};
   t += 2 * n;
   for (size_t left = n / DV_F8, s = DV_F8; left > 1;) {
-    const int radix = left >= 4 ? 4 : 2;
-    fft->step[fft->steps++] = (fft_step){radix, left, s, t};
-    if (radix == 4) {
-      fill_radix4(t, left);
-      t += left / 4 * 6;
-    }
-    left /= (size_t)radix;
-    s *= (size_t)radix;
+    /* radix 8 means fewer passes through memory; 16 is better cut in 4 and 4 than in 8 and 2 */
+    const size_t radix = left == 4 || left == 16 ? 4 : 8;
+    fft->step[fft->steps++] = (fft_step){radix == 4 ? RADIX4 : RADIX8, left, s, t};
+    t = fill_twiddles(t, left, radix);
+    left /= radix;
+    s *= radix;
   }
   fft->step[fft->steps++] = closing;
   return fft;
@@ -83,19 +84,18 @@ size_t dv_rt_fft_size(const dv_rt_fft* fft) { return fft->n; }
 
 int dv_rt_fft_steps(const dv_rt_fft* fft) { return fft->steps; }
 
-size_t dv_rt_fft_items(const dv_rt_fft* fft, int step)
-{
-  return fft->n / DV_F8 / (size_t)fft->step[step].radix;
-}
+size_t dv_rt_fft_items(const dv_rt_fft* fft, int step) { return fft->n / DV_F8 / radix_of(&fft->step[step]); }
 
 unsigned dv_rt_fft_item_cost(const dv_rt_fft* fft, int step)
 {
-  switch (fft->step[step].radix) {
-    case 2: return 6;
-    case 4: return 16;
+  switch (fft->step[step].kind) {
+    case RADIX8: return 60;
+    case RADIX4: return 20;
     default: return 90;
   }
 }
+
+int dv_rt_fft_parts(const dv_rt_fft* fft) { return (int)radix_of(&fft->step[0]); }
 
 typedef struct { dv_f8 re, im; } c8;
 
@@ -113,11 +113,47 @@ DV_INLINE c8 c8_plus_i(c8 a, c8 b) { return (c8){a.re - b.im, a.im + b.re}; }  /
 
 DV_INLINE c8 c8_turn(c8 a, const float* w) { return c8_mul(a, dv_f8_set(w[0]), dv_f8_set(w[1])); }
 
-DV_INLINE void radix4_item(dv_rt_complex x, dv_rt_complex y, size_t in, size_t apart, size_t out, size_t s,
-                           const float* w)
+/* Where the parts of a step's input begin. */
+typedef struct { const float *re[8], *im[8]; } parts;
+
+DV_INLINE c8 part_load(const parts* x, int j, size_t at)
 {
-  const c8 a = c8_load(x, in), b = c8_load(x, in + apart), c = c8_load(x, in + 2 * apart),
-           d = c8_load(x, in + 3 * apart);
+  return (c8){dv_f8_load(x->re[j] + at), dv_f8_load(x->im[j] + at)};
+}
+
+/* DFT of eight, in place, natural order. */
+DV_INLINE void butterfly8(c8 z[8])
+{
+  const c8 a0 = c8_add(z[0], z[4]), a1 = c8_sub(z[0], z[4]), a2 = c8_add(z[2], z[6]), a3 = c8_sub(z[2], z[6]);
+  const c8 b0 = c8_add(z[1], z[5]), b1 = c8_sub(z[1], z[5]), b2 = c8_add(z[3], z[7]), b3 = c8_sub(z[3], z[7]);
+  const c8 e0 = c8_add(a0, a2), e2 = c8_sub(a0, a2), e1 = c8_minus_i(a1, a3), e3 = c8_plus_i(a1, a3);
+  const c8 o0 = c8_add(b0, b2), o2 = c8_sub(b0, b2), u1 = c8_minus_i(b1, b3), u3 = c8_plus_i(b1, b3);
+  const dv_f8 h = dv_f8_set((float)M_SQRT1_2);
+  const c8 o1 = {(u1.re + u1.im) * h, (u1.im - u1.re) * h}, o3 = {(u3.im - u3.re) * h, -(u3.re + u3.im) * h};
+  z[0] = c8_add(e0, o0);
+  z[1] = c8_add(e1, o1);
+  z[2] = c8_minus_i(e2, o2);
+  z[3] = c8_add(e3, o3);
+  z[4] = c8_sub(e0, o0);
+  z[5] = c8_sub(e1, o1);
+  z[6] = c8_plus_i(e2, o2);
+  z[7] = c8_sub(e3, o3);
+}
+
+DV_INLINE void radix8_item(const parts* x, dv_rt_complex y, size_t in, size_t out, size_t s, const float* w)
+{
+  c8 z[8];
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; ++j) z[j] = part_load(x, j, in);
+  butterfly8(z);
+  c8_store(y, out, z[0]);
+#pragma GCC unroll 8
+  for (int k = 1; k < 8; ++k) c8_store(y, out + (size_t)k * s, c8_turn(z[k], w + 2 * (k - 1)));
+}
+
+DV_INLINE void radix4_item(const parts* x, dv_rt_complex y, size_t in, size_t out, size_t s, const float* w)
+{
+  const c8 a = part_load(x, 0, in), b = part_load(x, 1, in), c = part_load(x, 2, in), d = part_load(x, 3, in);
   const c8 ac = c8_add(a, c), a_c = c8_sub(a, c), bd = c8_add(b, d), b_d = c8_sub(b, d);
   c8_store(y, out, c8_add(ac, bd));
   c8_store(y, out + s, c8_turn(c8_minus_i(a_c, b_d), w));
@@ -125,31 +161,23 @@ DV_INLINE void radix4_item(dv_rt_complex x, dv_rt_complex y, size_t in, size_t a
   c8_store(y, out + 3 * s, c8_turn(c8_plus_i(a_c, b_d), w + 4));
 }
 
-DV_INLINE void radix4(const fft_step* f, dv_rt_complex x, dv_rt_complex y, size_t from, size_t to)
+/* radix is a compile-time constant. */
+DV_INLINE void pass(const fft_step* f, size_t radix, const parts* x, dv_rt_complex y, size_t from, size_t to)
 {
-  const size_t s = f->s, per_p = s / DV_F8, apart = s * f->n / 4;
+  const size_t s = f->s, per_p = s / DV_F8;
   size_t p = from / per_p, q = from % per_p;
   for (size_t left = to - from; left > 0; ++p, q = 0) {
     const size_t run = per_p - q < left ? per_p - q : left;
-    const float* w = f->twiddles + 6 * p;
+    const float* w = f->twiddles + 2 * (radix - 1) * p;
     for (size_t i = q; i < q + run; ++i)
-      radix4_item(x, y, p * s + i * DV_F8, apart, 4 * p * s + i * DV_F8, s, w);
+      if (radix == 8) radix8_item(x, y, p * s + i * DV_F8, 8 * p * s + i * DV_F8, s, w);
+      else radix4_item(x, y, p * s + i * DV_F8, 4 * p * s + i * DV_F8, s, w);
     left -= run;
   }
 }
 
-/* Only ever the last of the recursion: n = 2, so without twiddles. */
-DV_INLINE void radix2(const fft_step* f, dv_rt_complex x, dv_rt_complex y, size_t from, size_t to)
-{
-  for (size_t i = from * DV_F8; i < to * DV_F8; i += DV_F8) {
-    const c8 a = c8_load(x, i), b = c8_load(x, i + f->s);
-    c8_store(y, i, c8_add(a, b));
-    c8_store(y, i + f->s, c8_sub(a, b));
-  }
-}
-
-/* Eight spectra values of each of the eight subsequences -> eight values of each eighth of the result. */
-DV_INLINE void closing_item(const fft_step* f, dv_rt_complex x, dv_rt_complex y, size_t item)
+/* Eight spectra values of each of the eight subsequences -> z[k]: eight values of the k-th eighth of the result. */
+DV_INLINE void close_item(const fft_step* f, dv_rt_complex x, size_t item, c8 z[8])
 {
   const float* w = f->twiddles + item * 128;
   dv_f8 re[8], im[8];
@@ -160,34 +188,56 @@ DV_INLINE void closing_item(const fft_step* f, dv_rt_complex x, dv_rt_complex y,
   }
   dv_f8_transpose(re);
   dv_f8_transpose(im);
-  c8 z[8];
   for (int r = 0; r < 8; ++r) z[r] = (c8){re[r], im[r]};
-  const c8 a0 = c8_add(z[0], z[4]), a1 = c8_sub(z[0], z[4]), a2 = c8_add(z[2], z[6]), a3 = c8_sub(z[2], z[6]);
-  const c8 b0 = c8_add(z[1], z[5]), b1 = c8_sub(z[1], z[5]), b2 = c8_add(z[3], z[7]), b3 = c8_sub(z[3], z[7]);
-  const c8 e0 = c8_add(a0, a2), e2 = c8_sub(a0, a2), e1 = c8_minus_i(a1, a3), e3 = c8_plus_i(a1, a3);
-  const c8 o0 = c8_add(b0, b2), o2 = c8_sub(b0, b2), u1 = c8_minus_i(b1, b3), u3 = c8_plus_i(b1, b3);
-  const dv_f8 h = dv_f8_set((float)M_SQRT1_2);
-  const c8 o1 = {(u1.re + u1.im) * h, (u1.im - u1.re) * h}, o3 = {(u3.im - u3.re) * h, -(u3.re + u3.im) * h};
-  const size_t s = f->s, at = item * 8;
-  c8_store(y, at, c8_add(e0, o0));
-  c8_store(y, at + s, c8_add(e1, o1));
-  c8_store(y, at + 2 * s, c8_minus_i(e2, o2));
-  c8_store(y, at + 3 * s, c8_add(e3, o3));
-  c8_store(y, at + 4 * s, c8_sub(e0, o0));
-  c8_store(y, at + 5 * s, c8_sub(e1, o1));
-  c8_store(y, at + 6 * s, c8_plus_i(e2, o2));
-  c8_store(y, at + 7 * s, c8_sub(e3, o3));
+  butterfly8(z);
+}
+
+/* Eighths `first` .. 7 of the result, `first` becoming the beginning of y. */
+DV_INLINE void closing(const fft_step* f, int first, dv_rt_complex x, dv_rt_complex y, size_t from, size_t to)
+{
+  for (size_t i = from; i < to; ++i) {
+    c8 z[8];
+    close_item(f, x, i, z);
+    for (int k = first; k < 8; ++k) c8_store(y, (size_t)(k - first) * f->s + i * DV_F8, z[k]);
+  }
+}
+
+DV_INLINE void any_pass(const fft_step* f, const parts* x, dv_rt_complex y, size_t from, size_t to)
+{
+  if (f->kind == RADIX8) pass(f, 8, x, y, from, to);
+  else pass(f, 4, x, y, from, to);
 }
 
 DV_HOT void dv_rt_fft_run(const dv_rt_fft* fft, int step, dv_rt_complex x, dv_rt_complex y, size_t from, size_t to)
 {
   const fft_step* f = &fft->step[step];
-  switch (f->radix) {
-    case 4: radix4(f, x, y, from, to); break;
-    case 2: radix2(f, x, y, from, to); break;
-    default:
-      for (size_t i = from; i < to; ++i) closing_item(f, x, y, i);
+  if (f->kind == CLOSING) {
+    closing(f, 0, x, y, from, to);
+    return;
   }
+  parts parts;
+  const size_t count = radix_of(f);
+  for (size_t j = 0; j < count; ++j) {
+    parts.re[j] = x.re + j * (fft->n / count);
+    parts.im[j] = x.im + j * (fft->n / count);
+  }
+  any_pass(f, &parts, y, from, to);
+}
+
+DV_HOT void dv_rt_fft_run_first(const dv_rt_fft* fft, const float* const* re, const float* const* im,
+                                dv_rt_complex y, size_t from, size_t to)
+{
+  parts parts;
+  for (int j = 0; j < dv_rt_fft_parts(fft); ++j) {
+    parts.re[j] = re[j];
+    parts.im[j] = im[j];
+  }
+  any_pass(&fft->step[0], &parts, y, from, to);
+}
+
+DV_HOT void dv_rt_fft_run_last_half(const dv_rt_fft* fft, dv_rt_complex x, dv_rt_complex y, size_t from, size_t to)
+{
+  closing(&fft->step[fft->steps - 1], 4, x, y, from, to);
 }
 
 dv_rt_complex dv_rt_fft_whole(const dv_rt_fft* fft, dv_rt_complex a, dv_rt_complex b)

@@ -7,7 +7,7 @@
  *
  *   X[k] = sum_n x[n] e^{-i 2 pi k n/N}, unnormalised.  Swap the two arrays at both ends for the inverse.
  *
- * Algorithm: Stockham's autosort with radix 4 on eight interleaved subsequences, then radix 8 across
+ * Algorithm: Stockham's autosort with radix 8 and 4 on eight interleaved subsequences, then radix 8 across
  * them; every load and store is contiguous.  C. Van Loan, Computational Frameworks for the FFT, 1992. */
 #ifndef DIFFVOX_RT_FFT_H
 #define DIFFVOX_RT_FFT_H
@@ -42,6 +42,17 @@ typedef struct { float *re, *im; } dv_rt_complex;
    x and y must not overlap.  The last step leaves the spectrum in natural order. */
 DV_REALTIME void dv_rt_fft_run(const dv_rt_fft* fft, int step, dv_rt_complex x, dv_rt_complex y, size_t from,
                                size_t to);
+
+/* Step 0 on a signal that lies in equal parts at different places: part j of re and im holds samples j N/parts ..
+   (j+1) N/parts - 1.  parts is 8 or 4. */
+enum { DV_RT_FFT_MAX_PARTS = 8 };
+DV_REALTIME int dv_rt_fft_parts(const dv_rt_fft* fft);
+DV_REALTIME void dv_rt_fft_run_first(const dv_rt_fft* fft, const float* const* re, const float* const* im,
+                                     dv_rt_complex y, size_t from, size_t to);
+
+/* The last step, but only elements N/2 .. N-1, which go to y[0 .. N/2 - 1]. */
+DV_REALTIME void dv_rt_fft_run_last_half(const dv_rt_fft* fft, dv_rt_complex x, dv_rt_complex y, size_t from,
+                                         size_t to);
 
 /* All steps at once, ping-ponging between a (the input, destroyed) and b.  Returns the buffer that holds
    the spectrum. */

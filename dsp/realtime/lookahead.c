@@ -57,7 +57,8 @@ dv_rt_lookahead* dv_rt_lookahead_new(double rate_hz)
     return NULL;
   }
   la->fade_quanta = dv_fade_quanta(rate_hz);
-  la->set[0].delay = -1.0; /* none yet */
+  la->fade = -1;
+  la->set[0].delay = la->set[1].delay = -1.0; /* none yet */
   dv_rt_lookahead_reset(la);
   return la;
 }

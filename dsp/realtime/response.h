@@ -21,7 +21,7 @@ dv_rt_response* dv_rt_response_new(const dv_reverb_params* p, double rate_hz, dv
 /* NULL is fine. */
 void dv_rt_response_free(dv_rt_response* response);
 
-/* Seconds that the convolution reaches back: where the rest is below -110 dB of the whole. */
+/* Seconds that the convolution reaches back: where the rest is below -90 dB of the whole. */
 double dv_rt_response_seconds(const dv_rt_response* response);
 
 /* For the engine. */

@@ -21,7 +21,8 @@ DV_INLINE dv_f8 dv_f8_load(const float* p) { return *(const dv_f8*)p; }
 DV_INLINE void dv_f8_store(float* p, dv_f8 v) { *(dv_f8*)p = v; }
 DV_INLINE dv_f8 dv_f8_loadu(const float* p) { return *(const dv_f8_anywhere*)p; }
 DV_INLINE void dv_f8_storeu(float* p, dv_f8 v) { *(dv_f8_anywhere*)p = v; }
-DV_INLINE dv_f8 dv_f8_set(float a) { return (dv_f8){a, a, a, a, a, a, a, a}; }
+/* as an operation, which becomes one broadcast; GCC assembles a list of eight equal elements piece by piece */
+DV_INLINE dv_f8 dv_f8_set(float a) { return a - (dv_f8){0}; }
 DV_INLINE dv_f8 dv_f8_reverse(dv_f8 a) { return __builtin_shufflevector(a, a, 7, 6, 5, 4, 3, 2, 1, 0); }
 
 /* 8 x 8 transposition: lane j of row i becomes lane i of row j. */
