@@ -58,6 +58,10 @@ DV_NODISCARD dv_status dv_audio_check_finite(const dv_audio* audio, const char* 
    missing or not writable, disk full. */
 DV_NODISCARD dv_status dv_audio_write(const char* path, const dv_audio* audio, size_t* clipped, dv_error* err);
 
+/* What dv_audio_write would say about the name, the shape and the folder, found out before the work: its
+   samples are not looked at and may be NULL. */
+DV_NODISCARD dv_status dv_audio_check_write(const char* path, const dv_audio* shape, dv_error* err);
+
 /* Replaces the channels by their mean, in place. */
 void dv_audio_to_mono(dv_audio* audio);
 

@@ -25,7 +25,7 @@ dv_status dv_loudness_lufs(const float* const* channels, size_t count, size_t fr
     return dv_fail(err, DV_ERR_ARG, "loudness of %zu channels at %g Hz cannot be measured", count, rate_hz);
   ebur128_state* state = ebur128_init((unsigned)count, (unsigned long)lround(rate_hz), EBUR128_MODE_I);
   if (!state) return dv_fail(err, DV_ERR_NOMEM, "out of memory for a loudness meter");
-  double value = -INFINITY;
+  double value = -(double)INFINITY;
   const bool failed = add_frames(state, channels, count, frames) || ebur128_loudness_global(state, &value);
   ebur128_destroy(&state);
   if (failed) return dv_fail(err, DV_ERR_NOMEM, "out of memory for a loudness meter");

@@ -22,34 +22,49 @@ uint64_t dv_gradcheck_digest(uint64_t digest, const void* bytes, size_t count)
   return digest;
 }
 
-dv_gradcheck_entry dv_gradcheck_one(dv_gradcheck_function function, void* context, double* theta, size_t index,
-                                    double step, double gradient, double norm, double tolerance)
+dv_status dv_gradcheck_begin(dv_gradcheck* check)
+{
+  double value;
+  check->branches = 0;
+  return check->function(check->context, check->theta, &value, &check->branches);
+}
+
+/* One stencil. */
+static dv_gradcheck_entry try_step(const dv_gradcheck* check, size_t index, double step, double gradient)
 {
   static const struct { double at, weight; } stencil[] = {
-    {0.0, 0.0}, {-2.0, 1.0 / 12.0}, {-1.0, -8.0 / 12.0}, {1.0, 8.0 / 12.0}, {2.0, -1.0 / 12.0}};
-  const double centre = theta[index];
+    {-2.0, 1.0 / 12.0}, {-1.0, -8.0 / 12.0}, {1.0, 8.0 / 12.0}, {2.0, -1.0 / 12.0}};
+  double* at = &check->theta[index];
+  const double centre = *at;
   dv_gradcheck_entry e = {0.0, 0.0, DV_GRADCHECK_AGREES};
-  uint64_t taken = 0;
   for (size_t i = 0; i < sizeof stencil / sizeof *stencil; ++i) {
-    double value = NAN;
+    double value = 0.0;
     uint64_t branches = 0;
-    theta[index] = centre + stencil[i].at * step;
-    if (function(context, theta, &value, &branches)) value = NAN;
-    e.finite += stencil[i].weight / step * value;
-    if (i == 0)
-      taken = branches;
-    else if (branches != taken)
+    *at = centre + stencil[i].at * step;
+    if (check->function(check->context, check->theta, &value, &branches))
+      value = NAN;
+    else if (branches != check->branches)
       e.verdict = DV_GRADCHECK_SKIPPED;
+    e.finite += stencil[i].weight / step * value;
   }
-  theta[index] = centre;
-  if (e.verdict == DV_GRADCHECK_SKIPPED) {
-    e.finite = e.error = NAN;
-    return e;
-  }
-  const double scale = fmax(fabs(gradient), 1e-3 * norm), off = fabs(e.finite - gradient);
-  e.error = off == 0.0 ? 0.0 : off / scale;
-  if (!(e.error <= tolerance)) e.verdict = DV_GRADCHECK_DIFFERS; /* also when it is NaN */
+  *at = centre;
+  if (e.verdict == DV_GRADCHECK_SKIPPED) return (dv_gradcheck_entry){NAN, NAN, DV_GRADCHECK_SKIPPED};
+  const double off = fabs(e.finite - gradient);
+  e.error = off == 0.0 ? 0.0 : off / fmax(fabs(gradient), 1e-3 * check->norm);
+  if (!(e.error <= check->tolerance)) e.verdict = DV_GRADCHECK_DIFFERS; /* also when it is NaN */
   return e;
+}
+
+dv_gradcheck_entry dv_gradcheck_one(const dv_gradcheck* check, size_t index, double step, double gradient)
+{
+  static const double factors[] = {1.0, 1.0 / 8.0, 8.0};
+  dv_gradcheck_entry best = {NAN, NAN, DV_GRADCHECK_SKIPPED};
+  for (size_t i = 0; i < sizeof factors / sizeof *factors; ++i) {
+    const dv_gradcheck_entry e = try_step(check, index, factors[i] * step, gradient);
+    if (e.verdict == DV_GRADCHECK_AGREES) return e;
+    if (e.verdict == DV_GRADCHECK_DIFFERS && !(best.error <= e.error)) best = e;
+  }
+  return best;
 }
 
 uint64_t dv_gradcheck_compressor(uint64_t digest, const dv_compressor_coefs* c, const dv_real* x,
@@ -67,14 +82,13 @@ uint64_t dv_gradcheck_compressor(uint64_t digest, const dv_compressor_coefs* c, 
 double dv_gradcheck_step(int index, double raw, double rate_hz)
 {
   const dv_parameter* p = dv_parameter_at(index);
-  const bool look_ahead = p->map == DV_MAP_FOLD, delay = strcmp(p->unit, "ms") == 0 && !look_ahead;
-  const double samples_per_ms = 1e-3 * rate_hz, largest = 2e-4;
-  if (look_ahead) return 0.005 / samples_per_ms;
-  if (delay) { /* echo k moves by k steps */
+  const double samples_per_ms = 1e-3 * rate_hz, fine = 2e-4;
+  if (p->map == DV_MAP_FOLD) return 0.005 / samples_per_ms;
+  if (strcmp(p->unit, "ms") == 0) { /* echo k moves by k steps */
     const double s = 1.0 / (1.0 + exp(-raw));
-    return fmin(largest, 0.001 / (samples_per_ms * (p->maximum - p->minimum) * s * (1.0 - s)));
+    return fmin(fine, 0.001 / (samples_per_ms * (p->maximum - p->minimum) * s * (1.0 - s)));
   }
-  return p->effect <= DV_EFFECT_COMPRESSOR ? 2e-5 : largest;
+  return strcmp(p->unit, "dB") == 0 ? 1e-3 : fine;
 }
 
 /* --- The whole chain ---------------------------------------------------------------------------------- */

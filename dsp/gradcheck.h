@@ -28,10 +28,23 @@ typedef struct {
   dv_gradcheck_verdict verdict;
 } dv_gradcheck_entry;
 
-/* Checks gradient[index].  theta is changed meanwhile and restored.  norm: |g|.  A failing function or a value that
-   is not finite differs. */
-dv_gradcheck_entry dv_gradcheck_one(dv_gradcheck_function function, void* context, double* theta, size_t index,
-                                    double step, double gradient, double norm, double tolerance);
+/* One point at which gradients are checked. */
+typedef struct {
+  dv_gradcheck_function function;
+  void* context;
+  double* theta;     /* changed during a check and restored */
+  double norm;       /* |g| */
+  double tolerance;
+  uint64_t branches; /* filled by dv_gradcheck_begin */
+} dv_gradcheck;
+
+/* Evaluates the function at theta, for the branches it takes there; its status. */
+DV_NODISCARD dv_status dv_gradcheck_begin(dv_gradcheck* check);
+
+/* Checks the gradient with respect to theta[index].  No step suits every setting: too large a one truncates or meets
+   kinks, too small a one rounds.  So an eighth and eight times of it are tried before a gradient differs; a wrong
+   one differs at all of them.  A failing function or a value that is not finite differs. */
+dv_gradcheck_entry dv_gradcheck_one(const dv_gradcheck* check, size_t index, double step, double gradient);
 
 /* Euclidean norm of n values. */
 double dv_gradcheck_norm(const double* gradient, size_t n);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "estimator/spectral_loss.h"
 
-#include "dsp/fft.h"
 #include "estimator/a_weighting.h"
 #include "estimator/stft.h"
 #include "estimator/wide.h"
@@ -162,7 +161,7 @@ static int alloc_all(dv_spectral_loss* s)
     s->stft[r] = dv_stft_new(FFT_SIZES[r]);
     if (!s->stft[r]) return 0;
     s->frames[r] = 1 + s->samples / dv_stft_hop(s->stft[r]);
-    s->targets[r] = dv_fft_alloc(s->batch * groups(s, r) * group_magnitudes(s, r));
+    s->targets[r] = aligned_alloc(64, s->batch * groups(s, r) * group_magnitudes(s, r) * sizeof(dv_real));
     ok = s->targets[r] != NULL;
   }
   for (int t = 0; ok && t < s->threads; ++t) ok = alloc_scratch(s, &s->threads_scratch[t]);
@@ -197,7 +196,7 @@ void dv_spectral_loss_free(dv_spectral_loss* s)
   if (!s) return;
   for (int r = 0; r < RESOLUTIONS; ++r) {
     dv_stft_free(s->stft[r]);
-    dv_fft_release(s->targets[r]);
+    free(s->targets[r]);
   }
   for (int t = 0; s->threads_scratch && t < s->threads; ++t) free_scratch(&s->threads_scratch[t]);
   free(s->threads_scratch);

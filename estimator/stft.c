@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "estimator/stft.h"
 
-#include "dsp/fft.h"
 #include "estimator/wide.h"
 
 #include <fftw3.h>

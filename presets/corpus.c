@@ -2,18 +2,19 @@
 #include "presets/corpus.h"
 #include "datasets/file.h"
 #include "presets/names.h"
+#include "presets/tracks.h"
 
 #include <dirent.h>
-#include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
-enum { LOG_DAMP = DV_PRESET_SIZE, TRACKS_MAX_BYTES = 1 << 20 };
+enum { LOG_DAMP = DV_PRESET_SIZE };
 
 /* DIR/NAME; false when that is longer than a path may be. */
 static bool join(char path[PATH_MAX], const char* dir, const char* name)
@@ -121,11 +122,7 @@ static dv_status resolve_npy(const char* spec, dv_preset* preset, dv_error* err)
 
 /* --- The published corpora ------------------------------------------------------------------------------- */
 
-typedef struct {
-  const char* name;   /* "medleydb" */
-  const char* tracks; /* file with the names of the rows, or NULL */
-} corpus;
-static const corpus corpora[] = {{"medleydb", "medleydb/tracks.json"}, {"internal", NULL}};
+static const char* const corpora[] = {"medleydb", "internal"};
 enum { CORPORA = sizeof corpora / sizeof *corpora };
 
 static const char* corpora_folder(const char* corpora_dir)
@@ -133,111 +130,30 @@ static const char* corpora_folder(const char* corpora_dir)
   return corpora_dir ? corpora_dir : getenv("DIFFVOX_CORPORA");
 }
 
-/* An array with one object per row, each with "track", "dry" and "wet". */
-static dv_status load_tracks(const char* dir, const corpus* c, json_t** tracks, dv_error* err)
+/* The rows' file of a corpus, and its tracks. */
+static dv_status open_corpus(const char* dir, const char* name, char rows_path[PATH_MAX], dv_tracks* tracks,
+                             dv_error* err)
 {
-  char path[PATH_MAX];
-  char* text = NULL;
-  size_t size = 0;
-  json_error_t error;
-  *tracks = NULL;
-  if (!join(path, dir, c->tracks)) return dv_fail(err, DV_ERR_ARG, "%s: the path is too long", dv_file_label(dir));
-  const dv_status status = dv_file_read(path, TRACKS_MAX_BYTES, &text, &size, err);
-  if (status) return status;
-  *tracks = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-  free(text);
-  if (*tracks && json_is_array(*tracks)) return DV_OK;
-  json_decref(*tracks);
-  return dv_fail(err, DV_ERR_FORMAT, "%s: is not a JSON list of tracks", dv_file_label(path));
+  char folder[PATH_MAX];
+  *tracks = (dv_tracks){0};
+  if (!join(folder, dir, name) || !join(rows_path, folder, "raw_params.npy"))
+    return dv_fail(err, DV_ERR_ARG, "%s: the path is too long", dv_file_label(dir));
+  return dv_tracks_read(folder, tracks, err);
 }
 
-/* "" where an entry lacks the key. */
-static const char* entry_text(const json_t* entry, const char* key)
+static void name_row(dv_preset* preset, const char* corpus, size_t row, const dv_track* track)
 {
-  const char* text = json_string_value(json_object_get(entry, key));
-  return text ? text : "";
+  char source[64], name[160];
+  snprintf(source, sizeof source, "%s:%zu", corpus, row);
+  snprintf(name, sizeof name, "%s%s%s", source, track ? " " : "", track ? track->track : "");
+  name_after(preset, name, source);
+  if (!track) return;
+  dv_preset_note_text(preset, "track", track->track);
+  dv_preset_note_text(preset, "dry", track->dry);
+  dv_preset_note_text(preset, "wet", track->wet);
 }
 
-/* Entries say which row they belong to. */
-static bool entry_row(const json_t* entry, size_t* row)
-{
-  const json_t* node = json_object_get(entry, "row");
-  *row = json_is_integer(node) && json_integer_value(node) >= 0 ? (size_t)json_integer_value(node) : SIZE_MAX;
-  return *row != SIZE_MAX;
-}
-
-static bool entry_matches(const json_t* entry, const char* name)
-{
-  static const char* const keys[] = {"track", "dry", "wet"};
-  for (size_t k = 0; k < sizeof keys / sizeof *keys; ++k) {
-    const char* text = entry_text(entry, keys[k]);
-    const size_t stem = ends_with(text, ".wav") ? strlen(text) - strlen(".wav") : strlen(text);
-    if (!strcasecmp(text, name) || (strlen(name) == stem && !strncasecmp(text, name, stem))) return true;
-  }
-  return false;
-}
-
-static dv_status find_track(json_t* tracks, const char* name, size_t* row, dv_error* err)
-{
-  char found[128] = "";
-  size_t matches = 0, index;
-  json_t* entry;
-  dv_nearest_name nearest = {.name = name};
-  json_array_foreach(tracks, index, entry)
-  {
-    size_t candidate;
-    if (!entry_row(entry, &candidate)) continue;
-    dv_nearest_name_offer(&nearest, entry_text(entry, "track"));
-    if (!entry_matches(entry, name)) continue;
-    const size_t used = strlen(found);
-    snprintf(found + used, sizeof found - used, "%s%zu", matches ? ", " : "", candidate);
-    *row = candidate;
-    ++matches;
-  }
-  if (matches == 1) return DV_OK;
-  if (matches > 1)
-    return dv_fail(err, DV_ERR_ARG, "The track '%.80s' has more than one row: %s; give one of them", name, found);
-  if (nearest.best && *nearest.best)
-    return dv_fail(err, DV_ERR_ARG, "No track '%.80s' in this corpus; did you mean '%.80s'?", name, nearest.best);
-  return dv_fail(err, DV_ERR_ARG, "No track '%.80s' in this corpus; --list shows them", name);
-}
-
-static json_t* entry_of_row(json_t* tracks, size_t row)
-{
-  size_t index, candidate;
-  json_t* entry;
-  json_array_foreach(tracks, index, entry) if (entry_row(entry, &candidate) && candidate == row) return entry;
-  return NULL;
-}
-
-static dv_status load_corpus_row(const char* dir, const corpus* c, const char* which, json_t* tracks, dv_preset* preset,
-                                 dv_error* err)
-{
-  char file[64], path[PATH_MAX], name[160];
-  size_t row = 0;
-  dv_status status = DV_OK;
-  if (!parse_row(which, &row))
-    status = tracks
-               ? find_track(tracks, which, &row, err)
-               : dv_fail(err, DV_ERR_ARG, "'%.80s' is not a row; the presets of '%s' have no names", which, c->name);
-  if (status) return status;
-  snprintf(file, sizeof file, "%s/raw_params.npy", c->name);
-  if (!join(path, dir, file)) return dv_fail(err, DV_ERR_ARG, "%s: the path is too long", dv_file_label(dir));
-  status = load_row(path, row, preset, err);
-  if (status) return status;
-  snprintf(name, sizeof name, "%s:%zu", c->name, row);
-  const json_t* entry = entry_of_row(tracks, row);
-  name_after(preset, name, name);
-  if (!entry) return DV_OK;
-  snprintf(name, sizeof name, "%s:%zu %.100s", c->name, row, entry_text(entry, "track"));
-  dv_preset_set_text(preset->name, sizeof preset->name, name);
-  dv_preset_note_text(preset, "track", entry_text(entry, "track"));
-  dv_preset_note_text(preset, "dry", entry_text(entry, "dry"));
-  dv_preset_note_text(preset, "wet", entry_text(entry, "wet"));
-  return DV_OK;
-}
-
-static dv_status resolve_corpus(const corpus* c, const char* which, const char* corpora_dir, dv_preset* preset,
+static dv_status resolve_corpus(const char* corpus, const char* which, const char* corpora_dir, dv_preset* preset,
                                 dv_error* err)
 {
   const char* dir = corpora_folder(corpora_dir);
@@ -245,11 +161,15 @@ static dv_status resolve_corpus(const corpus* c, const char* which, const char* 
     return dv_fail(err, DV_ERR_ARG,
                    "'%s:%.80s' needs the published corpora; give their folder with --corpora or DIFFVOX_CORPORA "
                    "(docs/formats.md tells where to get them)",
-                   c->name, which);
-  json_t* tracks = NULL;
-  dv_status status = c->tracks ? load_tracks(dir, c, &tracks, err) : DV_OK;
-  if (!status) status = load_corpus_row(dir, c, which, tracks, preset, err);
-  json_decref(tracks);
+                   corpus, which);
+  char path[PATH_MAX];
+  dv_tracks tracks;
+  size_t row = 0;
+  dv_status status = open_corpus(dir, corpus, path, &tracks, err);
+  if (!status && !parse_row(which, &row)) status = dv_tracks_find(&tracks, which, &row, err);
+  if (!status) status = load_row(path, row, preset, err);
+  if (!status) name_row(preset, corpus, row, dv_tracks_at(&tracks, row));
+  dv_tracks_free(&tracks);
   return status;
 }
 
@@ -364,13 +284,13 @@ static dv_status resolve_factory(const char* spec, dv_preset* preset, dv_error* 
 /* --- All of them ------------------------------------------------------------------------------------------- */
 
 /* "medleydb:..." -> the corpus, *which behind the colon. */
-static const corpus* find_corpus(const char* spec, const char** which)
+static const char* find_corpus(const char* spec, const char** which)
 {
   for (size_t i = 0; i < CORPORA; ++i) {
-    const size_t length = strlen(corpora[i].name);
-    if (strncmp(spec, corpora[i].name, length) || spec[length] != ':') continue;
+    const size_t length = strlen(corpora[i]);
+    if (strncmp(spec, corpora[i], length) || spec[length] != ':') continue;
     *which = spec + length + 1;
-    return &corpora[i];
+    return corpora[i];
   }
   return NULL;
 }
@@ -380,8 +300,8 @@ dv_status dv_preset_resolve(const char* spec, const char* corpora_dir, dv_preset
   struct stat st;
   char path[PATH_MAX];
   const char* which;
-  const corpus* c = find_corpus(spec, &which);
-  if (c) return resolve_corpus(c, which, corpora_dir, preset, err);
+  const char* corpus = find_corpus(spec, &which);
+  if (corpus) return resolve_corpus(corpus, which, corpora_dir, preset, err);
   if (ends_with(spec, ".npy") || strstr(spec, ".npy:")) return resolve_npy(spec, preset, err);
   const bool exists = *spec && !stat(spec, &st);
   if (exists && S_ISDIR(st.st_mode) && join(path, spec, "preset.json")) return dv_preset_read(path, preset, err);
@@ -392,33 +312,31 @@ dv_status dv_preset_resolve(const char* spec, const char* corpora_dir, dv_preset
 static dv_status list_factory(dv_preset_visit visit, void* context, dv_error* err)
 {
   factory_list list;
-  dv_status status = find_factory(&list, err);
+  const dv_status status = find_factory(&list, err);
   if (status) return status;
-  for (size_t i = 0; i < list.count && !status; ++i) {
+  for (size_t i = 0; i < list.count; ++i) {
     dv_preset preset;
-    status = read_factory(&list.entries[i], &preset, err);
-    if (!status) visit(context, list.entries[i].name, preset.comment);
+    dv_error problem;
+    const bool bad = read_factory(&list.entries[i], &preset, &problem);
+    visit(context, list.entries[i].name, bad ? problem.text : preset.comment);
   }
   free_factory(&list);
-  return status;
+  return DV_OK;
 }
 
-static dv_status list_corpus(const char* dir, const corpus* c, dv_preset_visit visit, void* context, dv_error* err)
+static dv_status list_corpus(const char* dir, const char* corpus, dv_preset_visit visit, void* context, dv_error* err)
 {
-  char file[64], path[PATH_MAX], spec[64];
-  dv_npy rows;
-  json_t* tracks = NULL;
-  snprintf(file, sizeof file, "%s/raw_params.npy", c->name);
-  if (!join(path, dir, file)) return dv_fail(err, DV_ERR_ARG, "%s: the path is too long", dv_file_label(dir));
-  dv_status status = dv_corpus_read(path, &rows, err);
-  if (status) return status;
-  if (c->tracks) status = load_tracks(dir, c, &tracks, err);
+  char path[PATH_MAX], spec[64];
+  dv_tracks tracks;
+  dv_npy rows = {0};
+  dv_status status = open_corpus(dir, corpus, path, &tracks, err);
+  if (!status) status = dv_corpus_read(path, &rows, err);
   for (size_t row = 0; !status && row < rows.shape[0]; ++row) {
-    const json_t* entry = entry_of_row(tracks, row);
-    snprintf(spec, sizeof spec, "%s:%zu", c->name, row);
-    visit(context, spec, entry_text(entry, "track"));
+    const dv_track* track = dv_tracks_at(&tracks, row);
+    snprintf(spec, sizeof spec, "%s:%zu", corpus, row);
+    visit(context, spec, track ? track->track : "");
   }
-  json_decref(tracks);
+  dv_tracks_free(&tracks);
   dv_npy_free(&rows);
   return status;
 }
@@ -427,6 +345,6 @@ dv_status dv_preset_list(const char* corpora_dir, dv_preset_visit visit, void* c
 {
   const char* dir = corpora_folder(corpora_dir);
   dv_status status = list_factory(visit, context, err);
-  for (size_t i = 0; i < CORPORA && dir && !status; ++i) status = list_corpus(dir, &corpora[i], visit, context, err);
+  for (size_t i = 0; i < CORPORA && dir && !status; ++i) status = list_corpus(dir, corpora[i], visit, context, err);
   return status;
 }

@@ -11,7 +11,8 @@
  * Rows count from 0.  Factory presets are looked for in the folder that the environment variable
  * DIFFVOX_PRESETS names, then where they are installed; names match in upper and lower case.  The
  * published corpora are not part of the project: docs/formats.md tells where to get them.  Their folder
- * holds medleydb/raw_params.npy, medleydb/tracks.json and internal/raw_params.npy. */
+ * holds medleydb/raw_params.npy and internal/raw_params.npy; names come from tracks.json or info.json
+ * beside the rows. */
 #ifndef DIFFVOX_CORPUS_H
 #define DIFFVOX_CORPUS_H
 
@@ -28,8 +29,8 @@ extern "C" {
 DV_NODISCARD dv_status dv_preset_resolve(const char* spec, const char* corpora_dir, dv_preset* preset, dv_error* err);
 
 /* Calls visit once for every preset that dv_preset_resolve knows by name, factory presets first, sorted.
-   spec is what to pass to dv_preset_resolve; comment is a line for people.  Corpora are listed when a folder is
-   given by argument or environment.  A factory file that cannot be read is an error. */
+   spec is what to pass to dv_preset_resolve; comment is a line for people: of a preset that cannot be read, why.
+   Corpora are listed when a folder is given by argument or environment. */
 typedef void (*dv_preset_visit)(void* context, const char* spec, const char* comment);
 DV_NODISCARD dv_status dv_preset_list(const char* corpora_dir, dv_preset_visit visit, void* context, dv_error* err);
 

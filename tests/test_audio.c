@@ -271,6 +271,18 @@ static void expect_write_failure(const char* path, const dv_audio* a, dv_status 
   const dv_status got = dv_audio_write(path, a, NULL, &err);
   if (got != status || !strstr(err.text, fragment))
     fail_msg("%s: status %d, \"%s\"; expected %d with \"%s\"", path, got, err.text, status, fragment);
+  const dv_audio shape = {NULL, a->channels, a->frames, a->rate_hz};
+  assert_int_equal(dv_audio_check_write(path, &shape, &err), status);
+  assert_non_null(strstr(err.text, fragment));
+}
+
+static void test_checking_a_name_writes_nothing(void** state)
+{
+  dv_temp* t = *state;
+  const dv_audio shape = {NULL, 2, 100, 44100.0};
+  const size_t before = dv_temp_count(t);
+  assert_int_equal(dv_audio_check_write(dv_temp_path(t, "later.flac"), &shape, NULL), DV_OK);
+  assert_int_equal(dv_temp_count(t), before);
 }
 
 static void test_writing_fails_clearly(void** state)
@@ -358,6 +370,7 @@ int main(void)
     cmocka_unit_test(test_allocation_overflow_is_refused),
     cmocka_unit_test(test_nan_and_infinity_are_reported_with_their_place),
     cmocka_unit_test(test_mono_is_the_mean),
+    cmocka_unit_test(test_checking_a_name_writes_nothing),
     cmocka_unit_test(test_writing_fails_clearly),
     cmocka_unit_test(test_unwritable_folder_is_named),
     cmocka_unit_test(test_full_disk_keeps_the_old_file_and_leaves_nothing),

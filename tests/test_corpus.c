@@ -154,7 +154,7 @@ static void test_unknown_names_get_a_suggestion(void** state)
   expect_failure("medleydb:-1", CORPORA, DV_ERR_ARG, "No track '-1'");
   expect_failure("medleydb:70", CORPORA, DV_ERR_ARG, "has no row 70; its rows are 0 to 69");
   expect_failure("medleydb:LizNelson_Rainfall", CORPORA, DV_ERR_ARG, "has more than one row: ");
-  expect_failure("internal:name", CORPORA, DV_ERR_ARG, "'name' is not a row");
+  expect_failure("internal:name", CORPORA, DV_ERR_ARG, "'name' is not a row, and the presets");
   expect_failure("internal:999999999999", CORPORA, DV_ERR_ARG, "is not a row");
   expect_failure("internal:385", CORPORA, DV_ERR_ARG, "its rows are 0 to 384");
 }
@@ -232,7 +232,7 @@ static void test_broken_track_lists_are_refused(void** state)
   dv_temp* t = *state;
   assert_int_equal(mkdir(dv_temp_path(t, "medleydb"), 0755), 0);
   write_rows(t, "medleydb/raw_params.npy", DV_NPY_F4, 2, 2, 151, 0);
-  expect_failure("medleydb:0", t->dir, DV_ERR_IO, "tracks.json: cannot read");
+  expect_failure("medleydb:A", t->dir, DV_ERR_ARG, "'A' is not a row, and the presets of this corpus have no names");
   dv_temp_file(t, "medleydb/tracks.json", "{}", 2);
   expect_failure("medleydb:0", t->dir, DV_ERR_FORMAT, "is not a JSON list of tracks");
   dv_temp_file(t, "medleydb/tracks.json", "[", 1);
@@ -245,6 +245,26 @@ static void test_broken_track_lists_are_refused(void** state)
   dv_preset p;
   assert_int_equal(dv_preset_resolve("medleydb:0", t->dir, &p, NULL), DV_OK);
   assert_string_equal(p.name, "medleydb:0");
+}
+
+static void test_tracks_are_read_from_the_published_list_too(void** state)
+{
+  static const char info[] = "{\"runs\": [], \"dry_files\": [\"/a/b/Song_RAW_01_01.wav\", \"/a/Other_RAW_02_01.wav\"],"
+                             " \"wet_files\": [\"/a/b/Song_STEM_01.wav\", \"/a/Other_STEM_02.wav\"]}";
+  dv_temp* t = *state;
+  dv_preset p;
+  dv_error err = {""};
+  char corpora[600];
+  snprintf(corpora, sizeof corpora, "%s/published", t->dir);
+  assert_int_equal(mkdir(corpora, 0755), 0);
+  assert_int_equal(mkdir(dv_temp_path(t, "published/medleydb"), 0755), 0);
+  write_rows(t, "published/medleydb/raw_params.npy", DV_NPY_F4, 2, 2, 151, 0);
+  dv_temp_file(t, "published/medleydb/info.json", info, sizeof info - 1);
+  if (dv_preset_resolve("medleydb:Other", corpora, &p, &err)) fail_msg("%s", err.text);
+  assert_string_equal(p.name, "medleydb:1 Other");
+  assert_string_equal(dv_preset_find_note(&p, "dry")->text, "Other_RAW_02_01.wav");
+  assert_int_equal(dv_preset_resolve("medleydb:song_stem_01", corpora, &p, &err), DV_OK);
+  assert_string_equal(p.name, "medleydb:0 Song");
 }
 
 static void test_files_and_folders_are_resolved(void** state)
@@ -277,6 +297,7 @@ int main(void)
     cmocka_unit_test(test_npy_rows_are_resolved),
     cmocka_unit_test(test_npy_values_out_of_range_name_their_row),
     cmocka_unit_test(test_broken_track_lists_are_refused),
+    cmocka_unit_test(test_tracks_are_read_from_the_published_list_too),
     cmocka_unit_test(test_files_and_folders_are_resolved),
   };
   return cmocka_run_group_tests_name("corpus", tests, dv_temp_setup, dv_temp_teardown);

@@ -135,6 +135,7 @@ static void test_values_follow_the_definition(void** state)
 static void test_backward_matches_finite_differences(void** state)
 {
   (void)state;
+  skip_unless_double();
   static const dv_dynamics_values weights[] = {{1.0, 0.0}, {0.0, 1.0}, {0.5, 0.25}};
   for (size_t k = 0; k < CASES; ++k)
     for (size_t w = 0; w < 3; ++w) {

@@ -173,6 +173,7 @@ static void check_gradient(fixture* f, dv_spectral_values weights)
 
 static void test_backward_matches_finite_differences(void** state)
 {
+  skip_unless_double();
   check_gradient(*state, (dv_spectral_values){1.0, 0.0});
   check_gradient(*state, (dv_spectral_values){0.0, 1.0});
   check_gradient(*state, (dv_spectral_values){1.0, 0.5});
@@ -229,23 +230,19 @@ static void test_silence_is_finite(void** state)
   free(silence);
 }
 
-/* A mono signal's side is at the floor in every bin, however loud its middle. */
+/* A mono signal's side is at the floor in every bin, however loud its middle: it adds nothing to the loss. */
 static void test_mono_side_is_exactly_silent(void** state)
 {
   fixture* f = *state;
-  dv_real* silence = calloc(VALUES, sizeof *silence);
   for (size_t i = 0; i < ITEMS; ++i)
     memcpy(f->pred + (2 * i + 1) * SAMPLES, f->pred + 2 * i * SAMPLES, SAMPLES * sizeof *f->pred);
   dv_spectral_loss* loss = loss_for(f->pred, ITEMS, 1);
-  for (size_t i = 0; i < VALUES; ++i) f->target[i] = (dv_real)0.5 * f->pred[i]; /* mono as well, 6 dB down */
-  dv_spectral_values mono, quiet;
-  dv_spectral_loss_forward(loss, f->target, SAMPLES, NULL, ITEMS, &mono);
-  dv_spectral_loss_forward(loss, silence, SAMPLES, NULL, ITEMS, &quiet);
-  /* middle: half of norm and log, side: nothing; left and right agree with the middle but for the floor */
-  assert_close(mono.ms, 0.5 * (0.5 + log(2.0)), 1e-2, 0.0);
-  assert_true(quiet.ms < quiet.lr);
+  for (size_t i = 0; i < VALUES; ++i) f->target[i] = (dv_real)0.5 * f->pred[i];
+  dv_spectral_values v;
+  dv_spectral_loss_forward(loss, f->target, SAMPLES, NULL, ITEMS, &v);
+  assert_close(v.ms, 0.5 * (0.5 + log(2.0)), 1e-2, 0.0);
+  assert_close(v.lr, 0.5 + log(2.0), 1e-2, 0.0);
   dv_spectral_loss_free(loss);
-  free(silence);
 }
 
 /* ---- batches ---- */

@@ -313,7 +313,7 @@ DV_INLINE void blend(dv_rt* rt, const float* early, const float* late, float* ou
 {
   for (size_t i = 0; i < n; ++i) {
     const float w = at_sample(&rt->controls, DV_CONTROL_LOOKAHEAD, rt->at + i);
-    out[i] = early[i] + w * (late[i] - early[i]);
+    out[i] = (1.0f - w) * early[i] + w * late[i]; /* exact at both ends */
   }
 }
 

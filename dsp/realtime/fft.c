@@ -11,7 +11,7 @@ enum { MAX_STEPS = 20 };
 typedef struct {
   enum { RADIX8, RADIX4, CLOSING } kind; /* closing: radix 8 across the lanes */
   size_t n, s;
-  const float* twiddles; /* per p re, im of w, w^2 .. ; closing: per item 8 vectors re, 8 im */
+  const float* twiddles; /* per p: w^0 .. w^(radix-1), re and then im; closing: per item 8 vectors re, 8 im */
 } fft_step;
 
 struct dv_rt_fft {
@@ -25,11 +25,11 @@ static size_t radix_of(const fft_step* f) { return f->kind == RADIX4 ? 4 : 8; }
 
 static float* fill_twiddles(float* t, size_t n, size_t radix)
 {
-  for (size_t p = 0; p < n / radix; ++p)
-    for (size_t k = 1; k < radix; ++k) {
+  for (size_t p = 0; p < n / radix; ++p, t += 2 * radix)
+    for (size_t k = 0; k < radix; ++k) {
       const double w = -2.0 * M_PI * (double)(k * p) / (double)n;
-      *t++ = (float)cos(w);
-      *t++ = (float)sin(w);
+      t[k] = (float)cos(w);
+      t[radix + k] = (float)sin(w);
     }
   return t;
 }
@@ -50,7 +50,7 @@ dv_rt_fft* dv_rt_fft_new(size_t n)
 {
   if (n < 64 || (n & (n - 1))) return NULL;
   dv_rt_fft* fft = calloc(1, sizeof *fft);
-  float* t = dv_floats_new(3 * n); /* closing 2 N, the others less than N/4 together */
+  float* t = dv_floats_new(3 * n); /* closing 2 N, the others less than N/2 together */
   if (!fft || !t) {
     free(fft);
     free(t);
@@ -111,12 +111,12 @@ DV_INLINE c8 c8_mul(c8 a, dv_f8 re, dv_f8 im) { return (c8){a.re * re - a.im * i
 DV_INLINE c8 c8_minus_i(c8 a, c8 b) { return (c8){a.re + b.im, a.im - b.re}; } /* a - i b */
 DV_INLINE c8 c8_plus_i(c8 a, c8 b) { return (c8){a.re - b.im, a.im + b.re}; }  /* a + i b */
 
-DV_INLINE c8 c8_turn(c8 a, const float* w) { return c8_mul(a, dv_f8_set(w[0]), dv_f8_set(w[1])); }
+DV_INLINE c8 c8_turn(c8 a, c8 w) { return c8_mul(a, w.re, w.im); }
 
 /* Where the parts of a step's input begin. */
-typedef struct { const float *re[8], *im[8]; } parts;
+typedef struct { const float *re[8], *im[8]; } streams;
 
-DV_INLINE c8 part_load(const parts* x, int j, size_t at)
+DV_INLINE c8 part_load(const streams* x, int j, size_t at)
 {
   return (c8){dv_f8_load(x->re[j] + at), dv_f8_load(x->im[j] + at)};
 }
@@ -140,7 +140,7 @@ DV_INLINE void butterfly8(c8 z[8])
   z[7] = c8_sub(e3, o3);
 }
 
-DV_INLINE void radix8_item(const parts* x, dv_rt_complex y, size_t in, size_t out, size_t s, const float* w)
+DV_INLINE void radix8_item(const streams* x, dv_rt_complex y, size_t in, size_t out, size_t s, const c8* w)
 {
   c8 z[8];
 #pragma GCC unroll 8
@@ -148,30 +148,57 @@ DV_INLINE void radix8_item(const parts* x, dv_rt_complex y, size_t in, size_t ou
   butterfly8(z);
   c8_store(y, out, z[0]);
 #pragma GCC unroll 8
-  for (int k = 1; k < 8; ++k) c8_store(y, out + (size_t)k * s, c8_turn(z[k], w + 2 * (k - 1)));
+  for (int k = 1; k < 8; ++k) c8_store(y, out + (size_t)k * s, c8_turn(z[k], w[k]));
 }
 
-DV_INLINE void radix4_item(const parts* x, dv_rt_complex y, size_t in, size_t out, size_t s, const float* w)
+DV_INLINE void radix4_item(const streams* x, dv_rt_complex y, size_t in, size_t out, size_t s, const c8* w)
 {
   const c8 a = part_load(x, 0, in), b = part_load(x, 1, in), c = part_load(x, 2, in), d = part_load(x, 3, in);
   const c8 ac = c8_add(a, c), a_c = c8_sub(a, c), bd = c8_add(b, d), b_d = c8_sub(b, d);
   c8_store(y, out, c8_add(ac, bd));
-  c8_store(y, out + s, c8_turn(c8_minus_i(a_c, b_d), w));
-  c8_store(y, out + 2 * s, c8_turn(c8_sub(ac, bd), w + 2));
-  c8_store(y, out + 3 * s, c8_turn(c8_plus_i(a_c, b_d), w + 4));
+  c8_store(y, out + s, c8_turn(c8_minus_i(a_c, b_d), w[1]));
+  c8_store(y, out + 2 * s, c8_turn(c8_sub(ac, bd), w[2]));
+  c8_store(y, out + 3 * s, c8_turn(c8_plus_i(a_c, b_d), w[3]));
 }
 
-/* radix is a compile-time constant. */
-DV_INLINE void pass(const fft_step* f, size_t radix, const parts* x, dv_rt_complex y, size_t from, size_t to)
+#define LANE(v, k) __builtin_shufflevector(v, v, k, k, k, k, k, k, k, k)
+
+/* Twiddles of one p, each in all lanes; the constant number of lanes to pick from keeps GCC from assembling
+   vectors piece by piece. */
+DV_INLINE void twiddles8(const float* t, c8 w[8])
 {
+  const dv_f8 re = dv_f8_load(t), im = dv_f8_load(t + 8);
+  w[1] = (c8){LANE(re, 1), LANE(im, 1)};
+  w[2] = (c8){LANE(re, 2), LANE(im, 2)};
+  w[3] = (c8){LANE(re, 3), LANE(im, 3)};
+  w[4] = (c8){LANE(re, 4), LANE(im, 4)};
+  w[5] = (c8){LANE(re, 5), LANE(im, 5)};
+  w[6] = (c8){LANE(re, 6), LANE(im, 6)};
+  w[7] = (c8){LANE(re, 7), LANE(im, 7)};
+}
+
+DV_INLINE void twiddles4(const float* t, c8 w[8])
+{
+  const dv_f8 both = dv_f8_load(t);
+  w[1] = (c8){LANE(both, 1), LANE(both, 5)};
+  w[2] = (c8){LANE(both, 2), LANE(both, 6)};
+  w[3] = (c8){LANE(both, 3), LANE(both, 7)};
+}
+
+/* radix is a compile-time constant.  The copy of the pointers tells the compiler that no store changes them. */
+DV_INLINE void pass(const fft_step* f, size_t radix, const streams* in, dv_rt_complex y, size_t from, size_t to)
+{
+  const streams x = *in;
   const size_t s = f->s, per_p = s / DV_F8;
   size_t p = from / per_p, q = from % per_p;
   for (size_t left = to - from; left > 0; ++p, q = 0) {
     const size_t run = per_p - q < left ? per_p - q : left;
-    const float* w = f->twiddles + 2 * (radix - 1) * p;
+    c8 w[8];
+    if (radix == 8) twiddles8(f->twiddles + 16 * p, w);
+    else twiddles4(f->twiddles + 8 * p, w);
     for (size_t i = q; i < q + run; ++i)
-      if (radix == 8) radix8_item(x, y, p * s + i * DV_F8, 8 * p * s + i * DV_F8, s, w);
-      else radix4_item(x, y, p * s + i * DV_F8, 4 * p * s + i * DV_F8, s, w);
+      if (radix == 8) radix8_item(&x, y, p * s + i * DV_F8, 8 * p * s + i * DV_F8, s, w);
+      else radix4_item(&x, y, p * s + i * DV_F8, 4 * p * s + i * DV_F8, s, w);
     left -= run;
   }
 }
@@ -202,7 +229,7 @@ DV_INLINE void closing(const fft_step* f, int first, dv_rt_complex x, dv_rt_comp
   }
 }
 
-DV_INLINE void any_pass(const fft_step* f, const parts* x, dv_rt_complex y, size_t from, size_t to)
+DV_INLINE void any_pass(const fft_step* f, const streams* x, dv_rt_complex y, size_t from, size_t to)
 {
   if (f->kind == RADIX8) pass(f, 8, x, y, from, to);
   else pass(f, 4, x, y, from, to);
@@ -215,7 +242,7 @@ DV_HOT void dv_rt_fft_run(const dv_rt_fft* fft, int step, dv_rt_complex x, dv_rt
     closing(f, 0, x, y, from, to);
     return;
   }
-  parts parts;
+  streams parts;
   const size_t count = radix_of(f);
   for (size_t j = 0; j < count; ++j) {
     parts.re[j] = x.re + j * (fft->n / count);
@@ -227,7 +254,7 @@ DV_HOT void dv_rt_fft_run(const dv_rt_fft* fft, int step, dv_rt_complex x, dv_rt
 DV_HOT void dv_rt_fft_run_first(const dv_rt_fft* fft, const float* const* re, const float* const* im,
                                 dv_rt_complex y, size_t from, size_t to)
 {
-  parts parts;
+  streams parts;
   for (int j = 0; j < dv_rt_fft_parts(fft); ++j) {
     parts.re[j] = re[j];
     parts.im[j] = im[j];

@@ -192,33 +192,38 @@ DV_INLINE float at_sample(const dv_controls* c, dv_control which, int i)
   return (float)c->from[which] + (float)c->step[which] * (float)(i + 1);
 }
 
-/* feedback times an echo, without what would become denormal */
-DV_INLINE float fed_back(const dv_controls* c, const float* echo, int i)
+/* Without what would become denormal, so that echoes end. */
+DV_INLINE float audible(float v) { return v < SILENT && v > -SILENT ? 0.0f : v; }
+
+DV_INLINE uint32_t nonzero_bits(const float* x)
 {
-  const float v = at_sample(c, DV_CONTROL_FEEDBACK, i) * echo[i];
-  return v < SILENT && v > -SILENT ? 0.0f : v;
+  uint32_t any = 0;
+  for (int i = 0; i < DV_QUANTUM; ++i) {
+    uint32_t bits;
+    memcpy(&bits, x + i, sizeof bits);
+    any |= bits << 1; /* without the sign */
+  }
+  return any;
 }
 
 DV_HOT void dv_pingpong_write(dv_pingpong* pp, const dv_controls* c, const float* e)
 {
   const float closed = pp->reader[pp->current].closed ? 1.0f : 0.0f;
   const float change = pp->fade < 0 ? 0.0f : (pp->reader[1 - pp->current].closed ? 1.0f : 0.0f) - closed;
-  float* line = pp->stage[0].line + (size_t)pp->time % pp->stage[0].length;
-  float peak = 0.0f;
-  for (int i = 0; i < DV_QUANTUM; ++i) {
-    line[i] = e[i] + (closed + change * pp->weight[i]) * fed_back(c, pp->stage[1].echo, i);
-    peak = peak > fabsf(line[i]) ? peak : fabsf(line[i]);
-  }
-  for (int k = 1; k < pp->active; ++k) {
+  float feedback[DV_QUANTUM], line[DV_QUANTUM];
+  for (int i = 0; i < DV_QUANTUM; ++i) feedback[i] = at_sample(c, DV_CONTROL_FEEDBACK, i);
+  uint32_t any = 0;
+  for (int k = 0; k < pp->active; ++k) {
     stage* s = &pp->stage[k];
-    line = s->line + (size_t)pp->time % s->length;
-    for (int i = 0; i < DV_QUANTUM; ++i) {
-      line[i] = fed_back(c, pp->stage[k - 1].echo, i);
-      peak = peak > fabsf(line[i]) ? peak : fabsf(line[i]);
-    }
+    const float* echo = pp->stage[k ? k - 1 : 1].echo;
+    for (int i = 0; i < DV_QUANTUM; ++i) line[i] = audible(feedback[i] * echo[i]);
+    if (k == 0)
+      for (int i = 0; i < DV_QUANTUM; ++i) line[i] = e[i] + (closed + change * pp->weight[i]) * line[i];
+    memcpy(s->line + (size_t)pp->time % s->length, line, sizeof line);
+    any |= nonzero_bits(line);
   }
   pp->time += DV_QUANTUM;
-  pp->quiet = peak > 0.0f ? 0 : pp->quiet + DV_QUANTUM;
+  pp->quiet = any ? 0 : pp->quiet + DV_QUANTUM;
 }
 
 /* Samples first .. first+SPAN-1 of a stage's line. */

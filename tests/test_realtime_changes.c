@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine while settings change: no clicks, no steps, exact landing. */
+#include "test_realtime_support.h"
+
+static const double RATE = 48000.0;
+
+/* ---- clicks: 1 kHz at -12 dBFS, one change at 1 s, peak above 8 kHz before and after ------------------------ */
+
+typedef struct { double b0, b1, b2, a1, a2, z1, z2; } section;
+
+static section highpass(double freq_hz, double q)
+{
+  const double w = 2.0 * M_PI * freq_hz / RATE, c = cos(w), alpha = sin(w) / (2.0 * q), a0 = 1.0 + alpha;
+  return (section){(1.0 + c) / 2.0 / a0, -(1.0 + c) / a0, (1.0 + c) / 2.0 / a0, -2.0 * c / a0, (1.0 - alpha) / a0, 0.0, 0.0};
+}
+
+static double filter(section* s, double x)
+{
+  const double y = s->b0 * x + s->z1;
+  s->z1 = s->b1 * x - s->a1 * y + s->z2;
+  s->z2 = s->b2 * x - s->a2 * y;
+  return y;
+}
+
+enum { BLOCK = 64, CHANGE = 48000, END = 48000 + 24000 };
+
+/* Peak in dBFS above 8 kHz of both channels from frame `from` to `to`. */
+static double click_db(const take* t, size_t from, size_t to)
+{
+  double peak = 0.0;
+  const float* channel[2] = {t->left, t->right};
+  for (int c = 0; c < 2; ++c) {
+    section a = highpass(8000.0, 0.541), b = highpass(8000.0, 1.307);
+    for (size_t i = 0; i < to; ++i) {
+      const double y = filter(&b, filter(&a, (double)channel[c][i]));
+      if (i >= from) peak = fmax(peak, fabs(y));
+    }
+  }
+  return 20.0 * log10(peak + 1e-12);
+}
+
+static void fill_sine(take* t)
+{
+  for (size_t i = 0; i < t->n; ++i)
+    t->x[i] = (float)(0.25 * sin(2.0 * M_PI * 1000.0 * (double)i / RATE) * fmin(1.0, (double)i / (0.2 * RATE)));
+}
+
+typedef struct { const char* name; dv_chain_params to; dv_rt_mix mix; bool lookahead; } change;
+
+static void assert_no_click(const dv_chain_params* from, const change* c, bool new_response)
+{
+  dv_rt* rt = new_engine(from, RATE);
+  take t = new_take(END);
+  fill_sine(&t);
+  play(rt, &t, 0, CHANGE, BLOCK);
+  dv_rt_set_params(rt, &c->to);
+  dv_rt_set_mix(rt, &c->mix);
+  dv_rt_set_lookahead(rt, c->lookahead);
+  if (new_response)
+    assert_null(dv_rt_set_response(rt, dv_rt_response_new(&c->to.reverb, RATE, NULL)));
+  play(rt, &t, CHANGE, END, BLOCK);
+  const double before = click_db(&t, (size_t)(0.8 * RATE), CHANGE), after = click_db(&t, CHANGE, END);
+  print_message("%-28s %6.1f dBFS before, %6.1f after\n", c->name, before, after);
+  if (!(after <= -60.0)) fail_msg("%s: click of %.1f dBFS", c->name, after);
+  dv_rt_free(rt);
+  free_take(&t);
+}
+
+static change same(const char* name, const dv_chain_params* p)
+{
+  return (change){name, *p, dv_rt_mix_neutral(), true};
+}
+
+static void test_change_of_a_parameter_does_not_click(void** state)
+{
+  (void)state;
+  const dv_chain_params p = usual_params();
+  change c = same("peak gain 12 dB at 1 kHz", &p);
+  c.to.peak1 = (dv_peak_params){12.0, 1000.0, 1.0};
+  assert_no_click(&p, &c, false);
+  dv_chain_params from = p;
+  from.peak1 = (dv_peak_params){12.0, 500.0, 1.0};
+  c = same("peak 500 to 2000 Hz", &from);
+  c.to.peak1.freq_hz = 2000.0;
+  assert_no_click(&from, &c, false);
+  from.peak1.q = 20.0;
+  c = same("narrow peak 500 to 2000 Hz", &from);
+  c.to.peak1.freq_hz = 2000.0;
+  assert_no_click(&from, &c, false);
+  c = same("high-pass 16 to 5300 Hz", &p);
+  c.to.highpass = (dv_pass_params){5300.0, 10.0};
+  assert_no_click(&p, &c, false);
+  c = same("low-pass 17500 to 200 Hz", &p);
+  c.to.lowpass = (dv_pass_params){200.0, 10.0};
+  assert_no_click(&p, &c, false);
+  c = same("make-up +20 dB", &p);
+  c.to.compressor.makeup_db = 20.0;
+  assert_no_click(&p, &c, false);
+  c = same("threshold -30 to -60 dB", &p);
+  c.to.compressor.comp_threshold_db = -60.0;
+  c.to.compressor.attack_coef = c.to.compressor.release_coef = 1.0;
+  c.to.compressor.comp_ratio = 20.0;
+  assert_no_click(&p, &c, false);
+  c = same("look-ahead 0.3 to 12 ms", &p);
+  c.to.compressor.lookahead_ms = 12.3;
+  assert_no_click(&p, &c, false);
+  c = same("delay time", &p);
+  c.to.delay.delay_ms = 711.1;
+  assert_no_click(&p, &c, false);
+  c = same("delay gain and pans", &p);
+  c.to.delay.gain = 1.0;
+  c.to.delay.odd_pan = 1.0;
+  c.to.delay.even_pan = 0.0;
+  assert_no_click(&p, &c, false);
+  c = same("delay loop opens", &p);
+  c.to.delay.feedback = 0.95;
+  c.to.delay.lowpass = (dv_pass_params){1100.0, 1.8};
+  assert_no_click(&p, &c, false);
+  from = c.to;
+  c = same("delay loop closes", &from);
+  c.to.delay.feedback = 0.3;
+  assert_no_click(&from, &c, false);
+  c = same("reverb EQ", &p);
+  c.to.reverb.peak1 = (dv_peak_params){12.0, 1000.0, 3.0};
+  c.to.reverb.highshelf = (dv_shelf_params){12.0, 2000.0};
+  assert_no_click(&p, &c, false);
+  c = same("pan and send", &p);
+  c.to.pan = 1.0;
+  c.to.send = 1.0;
+  assert_no_click(&p, &c, false);
+}
+
+static void test_change_of_the_mix_does_not_click(void** state)
+{
+  (void)state;
+  const dv_chain_params p = usual_params();
+  change c = same("output +12 dB", &p);
+  c.mix.output_gain_db = 12.0;
+  assert_no_click(&p, &c, false);
+  c = same("input -60 dB", &p);
+  c.mix.input_gain_db = -60.0;
+  assert_no_click(&p, &c, false);
+  c = same("dry", &p);
+  c.mix.dry_wet = 0.0;
+  assert_no_click(&p, &c, false);
+  c = same("delay and reverb off", &p);
+  c.mix.delay_level = c.mix.reverb_level = 0.0;
+  assert_no_click(&p, &c, false);
+  c = same("look-ahead off", &p);
+  c.lookahead = false;
+  assert_no_click(&p, &c, false);
+}
+
+static void test_change_of_the_whole_preset_does_not_click(void** state)
+{
+  (void)state;
+  const dv_chain_params p = usual_params();
+  change c = same("reverb response", &p);
+  for (int k = 0; k < DV_FDN_BANDS; ++k) c.to.reverb.decay[k] = 0.5;
+  for (int l = 0; l < DV_FDN_LINES; ++l) c.to.reverb.output[0][l] *= -3.0;
+  assert_no_click(&p, &c, true);
+  c.name = "preset";
+  c.to.peak1 = (dv_peak_params){-15.0, 1200.0, 8.0};
+  c.to.peak2 = (dv_peak_params){10.0, 1000.0, 4.0};
+  c.to.lowshelf = (dv_shelf_params){12.0, 200.0};
+  c.to.highshelf = (dv_shelf_params){12.0, 800.0};
+  c.to.lowpass = (dv_pass_params){4000.0, 3.0};
+  c.to.highpass = (dv_pass_params){700.0, 3.0};
+  c.to.compressor.comp_threshold_db = -45.0;
+  c.to.compressor.makeup_db = 10.0;
+  c.to.compressor.lookahead_ms = 1.2;
+  c.to.delay = (dv_delay_params){411.0, 0.8, 0.8, {3000.0, 0.6}, 0.9, 0.1};
+  c.to.reverb.peak1 = (dv_peak_params){9.0, 800.0, 1.0};
+  c.to.pan = 0.9;
+  c.to.send = 0.8;
+  assert_no_click(&p, &c, true);
+  const dv_chain_params there = c.to;
+  c = same("preset and back", &p);
+  assert_no_click(&there, &c, true);
+}
+
+static void test_click_measure_finds_a_step(void** state) /* negative control */
+{
+  (void)state;
+  take t = new_take(END);
+  fill_sine(&t);
+  for (size_t i = 0; i < END; ++i) t.left[i] = t.right[i] = t.x[i] * (i < CHANGE + 13 ? 1.0f : 1.1f);
+  assert_true(click_db(&t, CHANGE, END) > -60.0);
+  assert_true(click_db(&t, (size_t)(0.8 * RATE), CHANGE) < -75.0);
+  free_take(&t);
+}
+
+/* ---- where glides end -------------------------------------------------------------------------------------- */
+
+static void test_change_lands_exactly(void** state)
+{
+  (void)state;
+  const dv_chain_params from = usual_params();
+  dv_chain_params to = from;
+  to.peak1 = (dv_peak_params){-9.0, 300.0, 5.0};
+  to.highpass.freq_hz = 800.0;
+  to.compressor.comp_threshold_db = -40.0;
+  to.compressor.lookahead_ms = 1.111;
+  to.delay.delay_ms = 333.3;
+  to.delay.gain = 0.1;
+  to.pan = 0.7;
+  to.reverb.peak2.gain_db = 6.0;
+  dv_rt *moved = new_engine(&from, RATE), *there = new_engine(&to, RATE);
+  take a = new_take(64 * 24000), b = new_take(64 * 24000);
+  for (size_t i = 20000; i < 200000; ++i) a.x[i] = 0.3f * sinf(0.03f * (float)i);
+  for (size_t i = 1400000; i < a.n; ++i) a.x[i] = 0.3f * sinf(0.05f * (float)i);
+  memcpy(b.x, a.x, a.n * sizeof *a.x);
+  play(moved, &a, 0, 64000, BLOCK);
+  dv_rt_set_params(moved, &to);
+  play(moved, &a, 64000, a.n, BLOCK);
+  play(there, &b, 0, b.n, BLOCK);
+  /* the first sound has died away exactly, so all that is left are the coefficients */
+  for (size_t i = 1400000; i < a.n; ++i) {
+    assert_close((double)a.left[i], (double)b.left[i], 0.0, 1e-6);
+    assert_close((double)a.right[i], (double)b.right[i], 0.0, 1e-6);
+  }
+  dv_rt_free(moved);
+  dv_rt_free(there);
+  free_take(&a);
+  free_take(&b);
+}
+
+static void test_change_of_everything_every_block_stays_bounded(void** state)
+{
+  (void)state;
+  const dv_chain_params usual = usual_params();
+  dv_rt* rt = new_engine(&usual, RATE);
+  take t = new_take(64 * 3000);
+  fill_sine(&t);
+  uint64_t seed = 77;
+  for (size_t k = 0; k < t.n; k += BLOCK) {
+    dv_chain_params p = usual;
+    double* flat = dv_params_flat(&p);
+    for (int i = 0; i < 31; ++i) { /* all before the reverb's matrices; gains within reason */
+      const dv_parameter* row = dv_parameter_at(i);
+      const double u = 0.5 + 0.5 * dv_rand(&seed), low = fmax(row->minimum, -12.0), high = fmin(row->maximum, 12.0);
+      flat[i] = row->map == DV_MAP_IDENTITY ? low + (high - low) * u : row->minimum + (row->maximum - row->minimum) * u;
+    }
+    dv_rt_set_params(rt, &p);
+    play(rt, &t, k, k + BLOCK, BLOCK);
+  }
+  assert_true(peak_of(&t, 0, t.n) < 1000.0);
+  dv_rt_free(rt);
+  free_take(&t);
+}
+
+/* ---- responses --------------------------------------------------------------------------------------------- */
+
+static void test_change_of_response_ends_where_it_should(void** state)
+{
+  (void)state;
+  const dv_chain_params from = usual_params();
+  dv_chain_params to = from;
+  for (int k = 0; k < DV_FDN_BANDS; ++k) to.reverb.decay[k] = 0.6;
+  dv_rt *moved = new_engine(&from, RATE), *there = new_engine(&to, RATE);
+  take a = new_take(64 * 9000), b = new_take(64 * 9000);
+  fill_noise(&a, 12);
+  fill_noise(&b, 12);
+  play(moved, &a, 0, 64000, BLOCK);
+  dv_rt_response* next = dv_rt_response_new(&to.reverb, RATE, NULL);
+  assert_null(dv_rt_set_response(moved, next));
+  assert_null(dv_rt_take_retired(moved));
+  play(moved, &a, 64000, a.n, BLOCK);
+  play(there, &b, 0, b.n, BLOCK);
+  for (size_t i = a.n / 2; i < a.n; ++i) assert_close((double)a.left[i], (double)b.left[i], 0.0, 2e-6);
+  dv_rt_response* old = dv_rt_take_retired(moved);
+  assert_non_null(old);
+  assert_null(dv_rt_take_retired(moved));
+  dv_rt_response_free(old);
+  dv_rt_free(moved);
+  dv_rt_free(there);
+  free_take(&a);
+  free_take(&b);
+}
+
+static void test_response_of_another_rate_or_superseded_comes_back(void** state)
+{
+  (void)state;
+  const dv_chain_params p = usual_params();
+  dv_rt* rt = new_engine(&p, RATE);
+  dv_rt_response* wrong = dv_rt_response_new(&p.reverb, 44100.0, NULL);
+  assert_ptr_equal(dv_rt_set_response(rt, wrong), wrong);
+  dv_rt_response_free(wrong);
+  dv_rt_response *first = dv_rt_response_new(&p.reverb, RATE, NULL), *second = dv_rt_response_new(&p.reverb, RATE, NULL);
+  assert_null(dv_rt_set_response(rt, first));
+  assert_ptr_equal(dv_rt_set_response(rt, second), first);
+  dv_rt_response_free(first);
+  dv_rt_free(rt); /* frees the second */
+}
+
+static void test_response_refuses_bad_parameters(void** state)
+{
+  (void)state;
+  dv_chain_params p = usual_params();
+  dv_error err = {""};
+  assert_null(dv_rt_response_new(&p.reverb, 100.0, &err));
+  assert_true(err.text[0] != '\0');
+  p.reverb.decay[20] = 1.2;
+  assert_null(dv_rt_response_new(&p.reverb, RATE, &err));
+  p.reverb.decay[20] = (double)NAN;
+  assert_null(dv_rt_response_new(&p.reverb, RATE, &err));
+  dv_rt_response_free(NULL);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_click_measure_finds_a_step),
+    cmocka_unit_test(test_change_of_a_parameter_does_not_click),
+    cmocka_unit_test(test_change_of_the_mix_does_not_click),
+    cmocka_unit_test(test_change_of_the_whole_preset_does_not_click),
+    cmocka_unit_test(test_change_lands_exactly),
+    cmocka_unit_test(test_change_of_everything_every_block_stays_bounded),
+    cmocka_unit_test(test_change_of_response_ends_where_it_should),
+    cmocka_unit_test(test_response_of_another_rate_or_superseded_comes_back),
+    cmocka_unit_test(test_response_refuses_bad_parameters),
+  };
+  return cmocka_run_group_tests_name("realtime changes", tests, NULL, NULL);
+}
