@@ -14,6 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Silence in the largest FLAC blocks packs 5461 frames into a byte; what promises more does not hold it. */
+enum { MAX_FRAMES_PER_BYTE = 8192 };
+
 enum { BLOCK_FRAMES = 4096 }; /* libsndfile's Vorbis encoder takes its block from the stack: keep it small */
 
 dv_status dv_audio_alloc(size_t channels, size_t frames, double rate_hz, dv_audio* audio, dv_error* err)
@@ -74,23 +77,32 @@ static uint32_t read_u32(const unsigned char* p, bool big_endian)
                     : (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
 }
 
+/* Sizes that programs write which do not know the length yet. */
+static bool is_open_size(uint64_t size)
+{
+  return size == 0 || (size >= 0x7fff0000U && size <= 0x80000000U) || (size >= 0xffff0000U && size <= 0xffffffffU);
+}
+
 /* libsndfile shortens a truncated WAV or AIFF without a word, so the size of its samples is looked up
    here.  False where the file is of another kind, or leaves the length open as streams do. */
 static bool find_sample_chunk(int fd, uint64_t file_size, chunk_size* chunk)
 {
-  unsigned char header[12];
-  if (pread(fd, header, sizeof header, 0) != (ssize_t)sizeof header) return false;
-  const bool riff = !memcmp(header, "RIFF", 4) && !memcmp(header + 8, "WAVE", 4);
-  const bool aiff = !memcmp(header, "FORM", 4) && !memcmp(header + 8, "AIF", 3);
-  if (!riff && !aiff) return false;
-  for (uint64_t at = sizeof header; at + 8 <= file_size;) {
-    unsigned char head[8];
-    if (pread(fd, head, sizeof head, (off_t)at) != (ssize_t)sizeof head) return false;
+  unsigned char head[24]; /* enough for the file's head and for the sizes in RF64's ds64 chunk */
+  if (pread(fd, head, 12, 0) != 12) return false;
+  const bool wave = (!memcmp(head, "RIFF", 4) || !memcmp(head, "RF64", 4)) && !memcmp(head + 8, "WAVE", 4);
+  const bool aiff = !memcmp(head, "FORM", 4) && !memcmp(head + 8, "AIF", 3);
+  uint64_t long_size = 0;
+  for (uint64_t at = 12; (wave || aiff) && at + 8 <= file_size;) {
+    memset(head, 0, sizeof head);
+    if (pread(fd, head, sizeof head, (off_t)at) < 8) return false;
     const uint32_t size = read_u32(head + 4, aiff);
-    at += sizeof head;
-    if (!memcmp(head, riff ? "data" : "SSND", 4)) {
-      *chunk = (chunk_size){size, file_size - at < size ? file_size - at : size};
-      return size != 0 && size < 0x7fff0000U; /* what programs write that do not know the length yet */
+    at += 8;
+    if (!memcmp(head, "ds64", 4)) long_size = read_u32(head + 16, false) | (uint64_t)read_u32(head + 20, false) << 32;
+    if (!memcmp(head, wave ? "data" : "SSND", 4)) {
+      const uint64_t lead = aiff ? 8 : 0, left = file_size - at; /* SSND begins with 8 bytes that are no samples */
+      chunk->promised = (long_size ? long_size : size) - lead;
+      chunk->found = left < lead ? 0 : left - lead < chunk->promised ? left - lead : chunk->promised;
+      return long_size || (size >= lead && !is_open_size(size));
     }
     at += (uint64_t)size + (size & 1);
   }
@@ -120,7 +132,7 @@ static dv_status check_chunk(int fd, uint64_t file_size, const SF_INFO* info, co
                  dv_file_label(path), (long long)info->frames, promised);
 }
 
-static dv_status check_info(const SF_INFO* info, const char* path, dv_error* err)
+static dv_status check_info(const SF_INFO* info, uint64_t file_size, const char* path, dv_error* err)
 {
   if (info->frames < 1)
     return dv_fail(err, DV_ERR_FORMAT, "%s: holds no audio (0 frames); export the file again", dv_file_label(path));
@@ -130,6 +142,9 @@ static dv_status check_info(const SF_INFO* info, const char* path, dv_error* err
   if (info->samplerate < DV_AUDIO_MIN_RATE_HZ || info->samplerate > DV_AUDIO_MAX_RATE_HZ)
     return dv_fail(err, DV_ERR_ARG, "%s: has a sample rate of %d Hz; 8000 to 192000 Hz can be read: resample it",
                    dv_file_label(path), info->samplerate);
+  if ((uint64_t)info->frames / MAX_FRAMES_PER_BYTE > file_size)
+    return dv_fail(err, DV_ERR_FORMAT, "%s: is damaged: promises %lld frames in %llu bytes; export the file again",
+                   dv_file_label(path), (long long)info->frames, (unsigned long long)file_size);
   return DV_OK;
 }
 
@@ -164,7 +179,7 @@ static dv_status read_sound(int fd, uint64_t file_size, const char* path, dv_aud
   if (!file)
     return dv_fail(err, DV_ERR_FORMAT, "%s: cannot be read as audio (%s); give WAV, AIFF, FLAC or Ogg",
                    dv_file_label(path), sf_strerror(NULL));
-  dv_status status = check_info(&info, path, err);
+  dv_status status = check_info(&info, file_size, path, err);
   if (!status) status = check_chunk(fd, file_size, &info, path, err);
   if (!status && (uint64_t)info.frames > SIZE_MAX)
     status = dv_fail(err, DV_ERR_NOMEM, "%s: is too long for this machine", dv_file_label(path));

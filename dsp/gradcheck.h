@@ -42,8 +42,8 @@ typedef struct {
 DV_NODISCARD dv_status dv_gradcheck_begin(dv_gradcheck* check);
 
 /* Checks the gradient with respect to theta[index].  No step suits every setting: too large a one truncates or meets
-   kinks, too small a one rounds.  So an eighth and eight times of it are tried before a gradient differs; a wrong
-   one differs at all of them.  A failing function or a value that is not finite differs. */
+   kinks, too small a one rounds.  So 1/2 to 1/128 and 2 to 8 times of it are tried before a gradient differs;
+   a wrong one differs at all of them.  A failing function or a value that is not finite differs. */
 dv_gradcheck_entry dv_gradcheck_one(const dv_gradcheck* check, size_t index, double step, double gradient);
 
 /* Euclidean norm of n values. */
@@ -57,8 +57,8 @@ uint64_t dv_gradcheck_digest(uint64_t digest, const void* bytes, size_t count);
 uint64_t dv_gradcheck_compressor(uint64_t digest, const dv_compressor_coefs* c, const dv_real* x,
                                  const dv_compressor_tape* tape, size_t n, uint8_t* branches);
 
-/* Step for one raw parameter of the chain at a rate: small enough that no compressor branch is likely to change,
-   and a small part of a sample for the two times. */
+/* First step to try for one raw parameter of the chain at a rate: as much as keeps the compressor's branches in most
+   cases, and a small part of a sample for the two times. */
 double dv_gradcheck_step(int index, double raw, double rate_hz);
 
 /* --- The whole chain ---------------------------------------------------------------------------------- */

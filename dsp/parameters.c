@@ -21,7 +21,7 @@ _Static_assert(sizeof(dv_chain_params) == DV_PARAM_COUNT * sizeof(double), "flat
 #define UNIT(field, label, unit, effect, init) ONE(field, label, unit, effect, DV_MAP_RANGE, 0, 1, init, false)
 
 /* 50 ms at 44.1 kHz: 1 - exp(-2200/(50 * 44100)). */
-#define COEF_50_MS 0.0009972348568008105
+#define COEF_50_MS 0.000997234856800773
 
 static const dv_parameter table[] = {
   GAIN(peak1.gain_db, "Peak 1 gain", DV_EFFECT_PEAK1),

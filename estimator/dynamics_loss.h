@@ -3,7 +3,8 @@
  * and on (L + R) / sqrt(2) and (L - R) / sqrt(2).
  *
  * With p = max(y^2, 1e-8) and avg the one-pole average of coefficient 1 - exp(-2200 / (ms fs)) (the
- * exponential rounded to float, as the reference does) and zero initial state, each of (short, long) = (50, 1000) ms and (100, 2000) ms gives
+ * exponential rounded to float, as the reference does) and zero initial state, each of (short, long) =
+ * (50, 1000) ms and (100, 2000) ms gives
  *
  *   f(y)[n] = log avg_short(p)[n] - log avg_long(p)[n + shift],  shift = int(fs (long - short) 0.0005)
  *
@@ -34,7 +35,7 @@ typedef struct {
 typedef struct dv_dynamics_loss dv_dynamics_loss;
 
 /* For up to `batch` items of `samples` >= 1 samples; threads >= 1.  Memory: 8 bytes per sample and item
-   of the prediction, touched as far as forward's count asks, and about 0.5 byte per sample and thread.
+   of the prediction, touched as far as forward's count asks, and 1 byte per sample and thread.
    NULL: arguments out of range or memory is out; err says which. */
 dv_dynamics_loss* dv_dynamics_loss_new(size_t batch, size_t samples, int threads, dv_error* err);
 void dv_dynamics_loss_free(dv_dynamics_loss* loss);

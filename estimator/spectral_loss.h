@@ -38,7 +38,8 @@ typedef struct dv_spectral_loss dv_spectral_loss;
 
 /* For up to `batch` items of `samples` samples; threads >= 1.  Memory: the target's magnitudes, about
    26.5 values per sample and item, and 2 doubles and 6 values per sample and item of the prediction, the
-   latter only touched as far as forward's count asks.  NULL: arguments out of range or memory is out; err says which. */
+   latter only touched as far as forward's count asks.  NULL: arguments out of range or memory is out; err
+   says which. */
 dv_spectral_loss* dv_spectral_loss_new(size_t batch, size_t samples, int threads, dv_error* err);
 void dv_spectral_loss_free(dv_spectral_loss* loss);
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { LOG_DAMP = DV_PRESET_SIZE };
 
@@ -183,6 +184,7 @@ typedef struct {
 typedef struct {
   factory_entry* entries; /* sorted by name; a folder that comes first hides the same name in a later one */
   size_t count;
+  char beside[PATH_MAX]; /* the folder installed beside the running program */
 } factory_list;
 
 static void free_factory(factory_list* list)
@@ -224,17 +226,34 @@ static bool add_factory_folder(factory_list* list, const char* dir)
   return complete;
 }
 
+/* PREFIX/bin/program -> PREFIX/share/diffvox/presets: an installation may have been moved, or made with
+   another prefix than it was configured for. */
+static const char* folder_beside_program(char path[PATH_MAX])
+{
+  char program[PATH_MAX];
+  const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  if (length < 0) return NULL;
+  program[length] = '\0';
+  for (int level = 0; level < 2; ++level) {
+    char* slash = strrchr(program, '/');
+    if (slash) *slash = '\0';
+  }
+  return join(path, program, DV_PRESET_SUBDIR) ? path : NULL;
+}
+
 static dv_status find_factory(factory_list* list, dv_error* err)
 {
   const char* const folders[] = {
     getenv("DIFFVOX_PRESETS"),
+    folder_beside_program(list->beside),
     DV_PRESET_DIR,
 #ifdef DV_PRESET_SOURCE_DIR
     DV_PRESET_SOURCE_DIR,
 #endif
   };
-  *list = (factory_list){0};
   bool complete = true;
+  list->entries = NULL;
+  list->count = 0;
   for (size_t i = 0; i < sizeof folders / sizeof *folders; ++i)
     if (folders[i] && complete) complete = add_factory_folder(list, folders[i]);
   if (complete) {

@@ -38,7 +38,7 @@ static void draw(uint64_t* seed, double raw[DV_PARAM_COUNT])
     if (strcmp(table[r].unit, "dB") == 0) raw[table[r].first] = between(seed, -12, 12);
   raw[14] = between(seed, -30, -8);  /* thresholds: both branches of the curve are met */
   raw[15] = between(seed, -60, -24);
-  raw[22] = between(seed, -1.5, 3);   /* expander up to 1:5.5, steeper than any published preset has it */
+  raw[22] = between(seed, -1.5, 3);   /* steeper than nine tenths of the published presets */
   raw[17] = between(seed, -40, 40);  /* folds twice */
   raw[18] = between(seed, -6, 0);    /* attack and release from 1 sample to 20 ms: they act within the signal */
   raw[19] = between(seed, -6, 0);

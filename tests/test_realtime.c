@@ -27,7 +27,11 @@ void* __wrap_malloc(size_t size) { return ++heap_calls, __real_malloc(size); }
 void* __wrap_calloc(size_t count, size_t size) { return ++heap_calls, __real_calloc(count, size); }
 void* __wrap_realloc(void* memory, size_t size) { return ++heap_calls, __real_realloc(memory, size); }
 void __wrap_free(void* memory) { ++heap_calls, __real_free(memory); }
-void* __wrap_aligned_alloc(size_t alignment, size_t size) { return ++heap_calls, __real_aligned_alloc(alignment, size); }
+void* __wrap_aligned_alloc(size_t alignment, size_t size)
+{
+  return ++heap_calls, __real_aligned_alloc(alignment, size);
+}
+
 int __wrap_posix_memalign(void** memory, size_t alignment, size_t size)
 {
   return ++heap_calls, __real_posix_memalign(memory, alignment, size);

@@ -11,7 +11,8 @@ typedef struct { double b0, b1, b2, a1, a2, z1, z2; } section;
 static section highpass(double freq_hz, double q)
 {
   const double w = 2.0 * M_PI * freq_hz / RATE, c = cos(w), alpha = sin(w) / (2.0 * q), a0 = 1.0 + alpha;
-  return (section){(1.0 + c) / 2.0 / a0, -(1.0 + c) / a0, (1.0 + c) / 2.0 / a0, -2.0 * c / a0, (1.0 - alpha) / a0, 0.0, 0.0};
+  const double b = (1.0 + c) / 2.0 / a0;
+  return (section){b, -2.0 * b, b, -2.0 * c / a0, (1.0 - alpha) / a0, 0.0, 0.0};
 }
 
 static double filter(section* s, double x)
@@ -286,7 +287,8 @@ static void test_response_of_another_rate_or_superseded_comes_back(void** state)
   dv_rt_response* wrong = dv_rt_response_new(&p.reverb, 44100.0, NULL);
   assert_ptr_equal(dv_rt_set_response(rt, wrong), wrong);
   dv_rt_response_free(wrong);
-  dv_rt_response *first = dv_rt_response_new(&p.reverb, RATE, NULL), *second = dv_rt_response_new(&p.reverb, RATE, NULL);
+  dv_rt_response* first = dv_rt_response_new(&p.reverb, RATE, NULL);
+  dv_rt_response* second = dv_rt_response_new(&p.reverb, RATE, NULL);
   assert_null(dv_rt_set_response(rt, first));
   assert_ptr_equal(dv_rt_set_response(rt, second), first);
   dv_rt_response_free(first);

@@ -46,7 +46,7 @@ struct dv_rt {
   _Atomic(dv_rt_response*) incoming;   /* handed over, not yet taken */
   _Atomic(dv_rt_response*) retired;    /* list, newest first */
   dv_rt_response* collected;           /* list, of the thread that frees */
-  dv_rt_meters meters;
+  float peak[4];                       /* of input, left, right, 1 - gain in the last process */
 };
 
 /* ---- parameters ------------------------------------------------------------------------------------------ */
@@ -283,20 +283,16 @@ void dv_rt_reset(dv_rt* rt)
   snap(rt);
 }
 
-DV_HOT static float take_input(dv_rt* rt, const float* in, float* x, size_t n)
+DV_HOT static void take_input(dv_rt* rt, const float* in, float* x, size_t n)
 {
   float* dry = rt->now.dry + rt->at;
-  float peak = 0.0f;
   for (size_t i = 0; i < n; ++i) {
     const float size = fabsf(in[i]);
     /* a comparison with NaN is false */
     const float v = size <= INPUT_LIMIT ? in[i] : size <= 3.4e38f ? copysignf(INPUT_LIMIT, in[i]) : 0.0f;
-    const float magnitude = fabsf(v);
     dry[i] = v;
     x[i] = v * at_sample(&rt->controls, DV_CONTROL_INPUT_GAIN, rt->at + i);
-    peak = peak > magnitude ? peak : magnitude;
   }
-  return peak;
 }
 
 /* ring <- x, and out <- what went in `delay` samples before. */
@@ -334,7 +330,7 @@ DV_HOT static void apply_gain(dv_rt* rt, const float* x, const float* late_x, co
 DV_HOT static void mix_output(dv_rt* rt, const float* late_dry, float* left, float* right, size_t n)
 {
   const dv_controls* c = &rt->controls;
-  float dry[DV_QUANTUM], peak[2] = {(float)rt->meters.output_peak[0], (float)rt->meters.output_peak[1]};
+  float dry[DV_QUANTUM];
   blend(rt, rt->now.dry + rt->at, late_dry, dry, n);
   for (size_t i = 0; i < n; ++i) {
     const size_t k = rt->at + i;
@@ -344,27 +340,24 @@ DV_HOT static void mix_output(dv_rt* rt, const float* late_dry, float* left, flo
     const float r = at_sample(c, DV_CONTROL_PAN_RIGHT, k) * e + rt->now.wet[1][k];
     left[i] = gain * (share * l + (1.0f - share) * dry[i]);
     right[i] = gain * (share * r + (1.0f - share) * dry[i]);
-    peak[0] = peak[0] > fabsf(left[i]) ? peak[0] : fabsf(left[i]);
-    peak[1] = peak[1] > fabsf(right[i]) ? peak[1] : fabsf(right[i]);
   }
-  rt->meters.output_peak[0] = (double)peak[0];
-  rt->meters.output_peak[1] = (double)peak[1];
 }
 
-static double least(const float* g, size_t n)
+/* Updates the meters with what went in, came out and was taken off. */
+DV_HOT static void measure(dv_rt* rt, const float* left, const float* right, const float* g, size_t n)
 {
-  float low = g[0];
-  for (size_t i = 1; i < n; ++i) low = g[i] < low ? g[i] : low;
-  return (double)low;
+  float taken[DV_QUANTUM];
+  for (size_t i = 0; i < n; ++i) taken[i] = g[i] < 1.0f ? 1.0f - g[i] : 0.0f;
+  const float now[4] = {dv_peak(rt->now.dry + rt->at, n), dv_peak(left, n), dv_peak(right, n), dv_peak(taken, n)};
+  for (int i = 0; i < 4; ++i) rt->peak[i] = rt->peak[i] > now[i] ? rt->peak[i] : now[i];
 }
 
-/* n frames that stay within the running quantum.  Returns the least gain. */
-static double process_part(dv_rt* rt, const float* in, float* left, float* right, size_t n)
+/* n frames that stay within the running quantum. */
+static void process_part(dv_rt* rt, const float* in, float* left, float* right, size_t n)
 {
   float x[DV_QUANTUM], g[DV_QUANTUM], late_g[DV_QUANTUM + DV_F8], late_x[DV_QUANTUM], late_dry[DV_QUANTUM];
   const size_t latency = dv_rt_lookahead_latency(rt->lookahead);
-  const double peak = (double)take_input(rt, in, x, n);
-  if (rt->meters.input_peak < peak) rt->meters.input_peak = peak;
+  take_input(rt, in, x, n);
   dv_mono_eq_process(&rt->eq, &rt->controls, rt->at, x, n);
   dv_dynamics_process(&rt->dynamics, &rt->controls, rt->at, x, g, n);
   dv_rt_lookahead_process(rt->lookahead, rt->at, g, late_g, n);
@@ -372,9 +365,9 @@ static double process_part(dv_rt* rt, const float* in, float* left, float* right
   through_line(rt, rt->dry_line, latency, rt->now.dry + rt->at, late_dry, n);
   apply_gain(rt, x, late_x, g, late_g, n);
   mix_output(rt, late_dry, left, right, n);
+  measure(rt, left, right, g, n);
   rt->line_at = (rt->line_at + n) & rt->line_mask;
   rt->at += n;
-  return least(g, n);
 }
 
 static bool all_finite(const float* x)
@@ -431,16 +424,18 @@ void dv_rt_process(dv_rt* rt, const float* in, float* left, float* right, size_t
     snap(rt);
     rt->fresh = false;
   }
-  double low = 1.0;
-  rt->meters = (dv_rt_meters){0};
+  memset(rt->peak, 0, sizeof rt->peak);
   for (size_t done = 0; done < frames;) {
     const size_t room = DV_QUANTUM - rt->at, n = frames - done < room ? frames - done : room;
-    low = fmin(low, process_part(rt, in + done, left + done, right + done, n));
+    process_part(rt, in + done, left + done, right + done, n);
     if (rt->at == DV_QUANTUM) end_quantum(rt);
     done += n;
   }
-  rt->meters.gain_reduction_db = -20.0 * log10(fmax(low, 1e-6));
   dv_flush_restore(saved);
 }
 
-dv_rt_meters dv_rt_get_meters(const dv_rt* rt) { return rt->meters; }
+dv_rt_meters dv_rt_get_meters(const dv_rt* rt)
+{
+  const double least_gain = fmax(1.0 - (double)rt->peak[3], 1e-6);
+  return (dv_rt_meters){(double)rt->peak[0], {(double)rt->peak[1], (double)rt->peak[2]}, -20.0 * log10(least_gain)};
+}

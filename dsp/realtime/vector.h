@@ -44,6 +44,21 @@ DV_INLINE void dv_f8_transpose(dv_f8 r[8])
   }
 }
 
+/* Largest magnitude.  As integers, because the maximum of floats, with its rules for NaN, does not vectorise. */
+DV_INLINE float dv_peak(const float* x, size_t n)
+{
+  int32_t peak = 0;
+  for (size_t i = 0; i < n; ++i) {
+    int32_t bits;
+    memcpy(&bits, x + i, sizeof bits);
+    bits &= 0x7fffffff;
+    peak = bits > peak ? bits : peak;
+  }
+  float result;
+  memcpy(&result, &peak, sizeof result);
+  return result;
+}
+
 /* Zeroed memory for `count` floats on a cache line; NULL when out of memory.  Every page is written, so
    that none is mapped for the first time in an audio thread.  Free with free(). */
 static inline float* dv_floats_new(size_t count)

@@ -18,8 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
   size_t count = 1;
   for (size_t d = 0; d < array.ndim; ++d) count *= array.shape[d];
   if (count != array.count || count > size || array.ndim > DV_NPY_MAX_DIMS) abort();
-  volatile double sum = 0.0; /* every element is touched: the sanitizer sees what is beyond */
+  double sum = 0.0; /* every element is touched: the sanitizer sees what is beyond */
   for (size_t i = 0; i < count; ++i) sum += array.data[i];
+  if (!count && sum > 0.0) abort();
   dv_npy_free(&array);
   return 0;
 }
