@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-double dv_gradcheck_norm(const double* gradient, size_t n)
+double dv_gradcheck_norm(const double gradient[DV_PARAM_COUNT], dv_effect effect)
 {
   double sum = 0.0;
-  for (size_t i = 0; i < n; ++i) sum += gradient[i] * gradient[i];
+  for (int i = 0; i < DV_PARAM_COUNT; ++i)
+    if (dv_parameter_at(i)->effect == effect) sum += gradient[i] * gradient[i];
   return sqrt(sum);
 }
 

@@ -2,8 +2,8 @@
 /* Finite differences against adjoints, in the double build (the float one compiles but rounds too much).
  *
  * 4-point central differences: (8 (f(+h) - f(-h)) - (f(+2h) - f(-2h))) / 12h, exact to h^4.  A gradient g_i
- * agrees when |finite - g_i| <= tolerance * max(|g_i|, 1e-3 |g|), |g| the norm over the parameters that are
- * checked together.  Where the function has kinks (the compressor's branches) it also returns a digest of the
+ * agrees when |finite - g_i| <= tolerance * max(|g_i|, 1e-3 |g|), |g| the norm over the effect's parameters.
+ *  Where the function has kinks (the compressor's branches) it also returns a digest of the
  * branches it took; a stencil whose points differ in it says nothing and is skipped and counted. */
 #ifndef DIFFVOX_GRADCHECK_H
 #define DIFFVOX_GRADCHECK_H
@@ -46,8 +46,8 @@ DV_NODISCARD dv_status dv_gradcheck_begin(dv_gradcheck* check);
    a wrong one differs at all of them.  A failing function or a value that is not finite differs. */
 dv_gradcheck_entry dv_gradcheck_one(const dv_gradcheck* check, size_t index, double step, double gradient);
 
-/* Euclidean norm of n values. */
-double dv_gradcheck_norm(const double* gradient, size_t n);
+/* Norm of a chain's gradient over the parameters of one effect: |g| for each of them. */
+double dv_gradcheck_norm(const double gradient[DV_PARAM_COUNT], dv_effect effect);
 
 /* Adds bytes to a digest of branches (FNV-1a; begin with 0). */
 uint64_t dv_gradcheck_digest(uint64_t digest, const void* bytes, size_t count);

@@ -62,15 +62,14 @@ static void check_setting(const effect* e, double* raw, size_t counts[3], double
 {
   double gradient[DV_PARAM_COUNT] = {0};
   assert_int_equal(e->gradient(e->context, raw, gradient), DV_OK);
-  dv_gradcheck check = {e->value, e->context, raw, dv_gradcheck_norm(gradient + e->first, (size_t)e->count),
-                        DV_GRADCHECK_TOLERANCE, 0};
-  assert_true(isfinite(check.norm));
+  dv_gradcheck check = {e->value, e->context, raw, 0.0, DV_GRADCHECK_TOLERANCE, 0};
   assert_int_equal(dv_gradcheck_begin(&check), DV_OK);
   for (int i = e->first; i < e->first + e->count; ++i) {
     if (i < DV_PRESET_SIZE && !dv_parameter_effective(i)) {
       assert_true(gradient[i] == 0.0);
       continue;
     }
+    check.norm = dv_gradcheck_norm(gradient, dv_parameter_at(i)->effect);
     const double step = dv_gradcheck_step(i, raw[i], e->rate_hz);
     const dv_gradcheck_entry entry = dv_gradcheck_one(&check, (size_t)i, step, gradient[i]);
     ++counts[entry.verdict];
@@ -687,7 +686,7 @@ static void test_gradcheck_catches_spoilt_adjoints(void** state)
   draw(&seed, raw);
   assert_int_equal(band_gradient(&b, raw, gradient), DV_OK);
   const double factors[] = {1.0, -1.0, 1.0001, 0.9999, 0.0};
-  dv_gradcheck check = {band_value, &b, raw, dv_gradcheck_norm(gradient, 3), DV_GRADCHECK_TOLERANCE, 0};
+  dv_gradcheck check = {band_value, &b, raw, dv_gradcheck_norm(gradient, DV_EFFECT_PEAK1), DV_GRADCHECK_TOLERANCE, 0};
   assert_int_equal(dv_gradcheck_begin(&check), DV_OK);
   for (size_t i = 0; i < 3; ++i)
     for (size_t k = 0; k < sizeof factors / sizeof *factors; ++k) {

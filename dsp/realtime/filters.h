@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Private: biquads of the real-time engine, transposed direct form II with double state, whose coefficients
- * are controls and may glide. */
+/* Private: biquads of the real-time engine, whose coefficients are controls and may glide.
+ *
+ * Direct form I in double: its memory is nothing but past samples, so gliding coefficients do not disturb it,
+ * neighbours in a cascade share it, and one multiplication and addition is all that a sample waits for. */
 #ifndef DIFFVOX_RT_FILTERS_H
 #define DIFFVOX_RT_FILTERS_H
 
@@ -11,11 +13,12 @@
 
 enum { DV_MONO_SECTIONS = 6, DV_STEREO_SECTIONS = 4 };
 
-/* Two signals through the same coefficients. */
-typedef struct { double s1[2], s2[2]; } dv_pair_state;
+/* The last two samples before the first section and after each. */
+typedef struct { double past[DV_MONO_SECTIONS + 1][2]; } dv_mono_eq;
 
-typedef struct { double s1[DV_MONO_SECTIONS], s2[DV_MONO_SECTIONS]; } dv_mono_eq;
-typedef struct { dv_pair_state section[DV_STEREO_SECTIONS]; } dv_stereo_eq;
+/* The same for two signals through the same coefficients: [place][age][signal]. */
+typedef struct { double past[DV_STEREO_SECTIONS + 1][2][2]; } dv_stereo_eq;
+typedef struct { double past[2][2][2]; } dv_pair_state;
 
 /* Sets the five targets from `first` on. */
 DV_REALTIME void dv_controls_set_biquad(dv_controls* c, int first, const dv_biquad* b);

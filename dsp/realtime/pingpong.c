@@ -146,14 +146,14 @@ void dv_pingpong_set(dv_pingpong* pp, const dv_delay_params* p, dv_controls* c)
 
 /* ---- stages ------------------------------------------------------------------------------------------------ */
 
+/* Stages that come into use begin in silence; they come in pairs with one low-pass state. */
 static void set_active(dv_pingpong* pp, int stages)
 {
   for (int k = pp->active; k < stages; ++k) {
     pp->stage[k].since = pp->time;
     memset(pp->stage[k].echo, 0, sizeof pp->stage[k].echo);
-    for (int i = 0; i < 2; ++i)
-      if (k % 2 == 0 || pp->active % 2 == 0 || k > pp->active)
-        pp->lowpass[k / 2].s1[i] = pp->lowpass[k / 2].s2[i] = 0.0;
+    for (int place = 0; place < 2; ++place)
+      for (int age = 0; age < 2; ++age) pp->lowpass[k / 2].past[place][age][k % 2] = 0.0;
   }
   pp->active = stages;
 }
@@ -226,29 +226,21 @@ DV_HOT void dv_pingpong_write(dv_pingpong* pp, const dv_controls* c, const float
   pp->quiet = any ? 0 : pp->quiet + DV_QUANTUM;
 }
 
-/* Samples first .. first+SPAN-1 of a stage's line. */
-static void fetch(const stage* s, int64_t first, float* out)
+/* Samples first .. first+SPAN-1 of a stage's line: where they lie, or copied to `joined` when the line's end or
+   its beginning in time is among them. */
+static const float* fetch(const stage* s, int64_t first, float* joined)
 {
-  for (int i = 0; i < SPAN;) {
-    const int64_t time = first + i;
-    if (time < s->since) {
-      const int64_t gap = s->since - time;
-      const int zeros = gap < SPAN - i ? (int)gap : SPAN - i;
-      memset(out + i, 0, (size_t)zeros * sizeof *out);
-      i += zeros;
-      continue;
-    }
-    const size_t at = (size_t)time % s->length;
-    const size_t count = s->length - at < (size_t)(SPAN - i) ? s->length - at : (size_t)(SPAN - i);
-    memcpy(out + i, s->line + at, count * sizeof *out);
-    i += (int)count;
-  }
+  const size_t start = (size_t)(first + (int64_t)s->length) % s->length;
+  if (first >= s->since && start + SPAN <= s->length) return s->line + start;
+  for (int i = 0; i < SPAN; ++i)
+    joined[i] = first + i < s->since ? 0.0f : s->line[(start + (size_t)i) % s->length];
+  return joined;
 }
 
 DV_INLINE void interpolate(const dv_pingpong* pp, const stage* s, const reader* r, float* out)
 {
-  float x[SPAN + DV_F8] = {0};
-  fetch(s, pp->time - r->whole + HALF_TAPS - 1 - (DV_FIR_TAPS - 1), x);
+  float joined[SPAN];
+  const float* x = fetch(s, pp->time - r->whole + HALF_TAPS - DV_FIR_TAPS, joined);
   dv_fir(r->taps, x + DV_FIR_TAPS - 1, out, DV_QUANTUM);
 }
 
