@@ -72,9 +72,15 @@ endfunction()
 function(dv_install_package)
   get_property(libs GLOBAL PROPERTY DV_INSTALLED_LIBRARIES)
   install(TARGETS ${libs} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-  foreach(folder dsp estimator presets datasets)
-    install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/diffvox
-            FILES_MATCHING PATTERN "*.h" PATTERN "simd.h" EXCLUDE)
+  # A header says in its first comment when it is private.
+  foreach(folder dsp dsp/realtime estimator presets datasets)
+    file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.h)
+    foreach(header IN LISTS headers)
+      file(STRINGS ${header} private REGEX "^/\\* Private:")
+      if(NOT private)
+        install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/diffvox/${folder})
+      endif()
+    endforeach()
   endforeach()
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
           FILES_MATCHING PATTERN "*.1")

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsp/chain.h"
 
+#include "dsp/cplx.h"
 #include "dsp/fft.h"
 #include "dsp/front.h"
 #include "dsp/response.h"
-#include "dsp/simd.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -147,11 +147,7 @@ static void take_lane(const dv_real* lanes, size_t lane, size_t n, dv_real* sign
 
 DV_HOT static void multiply(const dv_real* a, const dv_real* b, size_t bins, dv_real* out)
 {
-  for (size_t k = 0; k < bins; ++k) {
-    const dv_real ar = a[2 * k], ai = a[2 * k + 1], br = b[2 * k], bi = b[2 * k + 1];
-    out[2 * k] = ar * br - ai * bi;
-    out[2 * k + 1] = ar * bi + ai * br;
-  }
+  dv_spectrum_multiply(a, b, bins, out);
 }
 
 /* One pass over DFT(dL/dy_c): cross += conj(E) g, and the part of dL/dE that this channel gives. */
@@ -159,13 +155,9 @@ DV_HOT static void multiply_vjp(const dv_real* g, const dv_real* e, const dv_rea
                                 bool first_channel, dv_real* cross, dv_real* g_e)
 {
   for (size_t k = 0; k < bins; ++k) {
-    const dv_real gr = g[2 * k], gi = g[2 * k + 1], er = e[2 * k], ei = e[2 * k + 1];
-    const dv_real rr = response[2 * k], ri = response[2 * k + 1];
-    cross[2 * k] += gr * er + gi * ei;
-    cross[2 * k + 1] += gi * er - gr * ei;
-    const dv_real re = gr * rr + gi * ri, im = gi * rr - gr * ri;
-    g_e[2 * k] = first_channel ? re : g_e[2 * k] + re;
-    g_e[2 * k + 1] = first_channel ? im : g_e[2 * k + 1] + im;
+    const dv_cplx g_k = dv_cload(g + 2 * k), to_e = dv_cmul_conj(g_k, dv_cload(response + 2 * k));
+    dv_cstore(cross + 2 * k, dv_cadd(dv_cload(cross + 2 * k), dv_cmul_conj(g_k, dv_cload(e + 2 * k))));
+    dv_cstore(g_e + 2 * k, first_channel ? to_e : dv_cadd(dv_cload(g_e + 2 * k), to_e));
   }
 }
 

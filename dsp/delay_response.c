@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsp/delay_response.h"
 
+#include "dsp/cplx.h"
 #include "dsp/fft.h"
-#include "dsp/simd.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -76,23 +76,13 @@ static echo_counts count_echoes(const dv_delay_response* r, double delay_samples
   return (echo_counts){(echoes + 1) / 2, echoes / 2};
 }
 
-typedef struct { dv_real re, im; } complex_real;
-
-DV_INLINE complex_real cmul(complex_real a, complex_real b)
-{
-  return (complex_real){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
-}
-DV_INLINE complex_real cadd(complex_real a, complex_real b) { return (complex_real){a.re + b.re, a.im + b.im}; }
-DV_INLINE complex_real cscale(dv_real s, complex_real a) { return (complex_real){s * a.re, s * a.im}; }
-DV_INLINE complex_real cload(const dv_real* p) { return (complex_real){p[0], p[1]}; }
-
 /* p(q) = 1 + q + ... + q^(terms-1) and its derivative, by Horner's rule. */
-DV_INLINE void geometric(complex_real q, int terms, complex_real* p, complex_real* slope)
+DV_INLINE void geometric(dv_cplx q, int terms, dv_cplx* p, dv_cplx* slope)
 {
-  complex_real sum = {0, 0}, derivative = {0, 0};
+  dv_cplx sum = {0, 0}, derivative = {0, 0};
   for (int k = 0; k < terms; ++k) {
-    derivative = cadd(cmul(derivative, q), sum);
-    sum = cmul(sum, q);
+    derivative = dv_cadd(dv_cmul(derivative, q), sum);
+    sum = dv_cmul(sum, q);
     sum.re += 1;
   }
   *p = sum;
@@ -103,15 +93,13 @@ DV_HOT static void echo_spectra(const dv_delay_response* r, dv_real feedback, ec
 {
   const dv_real scale = (dv_real)(1.0 / (double)r->size);
   for (size_t k = 0; k <= r->size / 2; ++k) {
-    const complex_real h = cload(r->first + 2 * k), z = cscale(feedback, h), q = cmul(z, z);
-    complex_real p_odd, p_even, slope;
+    const dv_cplx h = dv_cload(r->first + 2 * k), z = dv_cscale(feedback, h), q = dv_cmul(z, z);
+    dv_cplx p_odd, p_even, slope;
     geometric(q, counts.odd, &p_odd, &slope);
     geometric(q, counts.even, &p_even, &slope);
-    const complex_real odd = cmul(cscale(scale, h), p_odd), even = cmul(cmul(cscale(scale, h), z), p_even);
-    r->odd[2 * k] = odd.re;
-    r->odd[2 * k + 1] = odd.im;
-    r->even[2 * k] = even.re;
-    r->even[2 * k + 1] = even.im;
+    const dv_cplx odd = dv_cmul(dv_cscale(scale, h), p_odd), even = dv_cmul(dv_cmul(dv_cscale(scale, h), z), p_even);
+    dv_cstore(r->odd + 2 * k, odd);
+    dv_cstore(r->even + 2 * k, even);
   }
 }
 
@@ -129,13 +117,6 @@ void dv_delay_response_forward(dv_delay_response* r, const dv_delay_coefs* c, dv
   memcpy(even, r->even, r->keep * sizeof *even);
 }
 
-/* Re(a conj(b)) */
-DV_INLINE double dot(complex_real a, complex_real b) { return (double)a.re * (double)b.re + (double)a.im * (double)b.im; }
-DV_INLINE complex_real cmul_conj(complex_real a, complex_real b)
-{
-  return (complex_real){a.re * b.re + a.im * b.im, a.im * b.re - a.re * b.im};
-}
-
 /* In: spectra of g_odd and g_even.  Out: conjugate-symmetric weights applied, DFT cotangent of h1 in
    r->odd; returns dL/dfeedback.
      odd  = H p_o(q), even = H z p_e(q), z = fb H, q = z^2
@@ -146,22 +127,21 @@ DV_HOT static double echo_spectra_vjp(const dv_delay_response* r, dv_real feedba
   const dv_real scale = (dv_real)(1.0 / (double)r->size);
   double g_feedback = 0.0;
   for (size_t k = 0; k <= r->size / 2; ++k) {
-    const complex_real h = cload(r->first + 2 * k), z = cscale(feedback, h), q = cmul(z, z), h2 = cmul(h, h);
-    const complex_real g_odd = cscale(scale, cload(r->odd + 2 * k)), g_even = cscale(scale, cload(r->even + 2 * k));
-    complex_real p_odd, p_even, s_odd, s_even;
+    const dv_cplx h = dv_cload(r->first + 2 * k), z = dv_cscale(feedback, h), q = dv_cmul(z, z), h2 = dv_cmul(h, h);
+    const dv_cplx g_odd = dv_cscale(scale, dv_cload(r->odd + 2 * k)), g_even = dv_cscale(scale, dv_cload(r->even + 2 * k));
+    dv_cplx p_odd, p_even, s_odd, s_even;
     geometric(q, counts.odd, &p_odd, &s_odd);
     geometric(q, counts.even, &p_even, &s_even);
-    const complex_real qs_odd = cmul(q, s_odd), qs_even = cmul(q, s_even);
-    const complex_real odd_h = cadd(p_odd, cscale(2, qs_odd));
-    const complex_real even_h = cmul(cscale(2, z), cadd(p_even, qs_even));
-    const complex_real odd_fb = cmul(cmul(cscale(2, z), h2), s_odd);
-    const complex_real even_fb = cmul(h2, cadd(p_even, cscale(2, qs_even)));
+    const dv_cplx qs_odd = dv_cmul(q, s_odd), qs_even = dv_cmul(q, s_even);
+    const dv_cplx odd_h = dv_cadd(p_odd, dv_cscale(2, qs_odd));
+    const dv_cplx even_h = dv_cmul(dv_cscale(2, z), dv_cadd(p_even, qs_even));
+    const dv_cplx odd_fb = dv_cmul(dv_cmul(dv_cscale(2, z), h2), s_odd);
+    const dv_cplx even_fb = dv_cmul(h2, dv_cadd(p_even, dv_cscale(2, qs_even)));
     /* interior bins stand for two conjugate ones */
     const double weight = k == 0 || k == r->size / 2 ? 1.0 : 2.0;
-    g_feedback += weight * (dot(g_odd, odd_fb) + dot(g_even, even_fb));
-    const complex_real g_h = cadd(cmul_conj(g_odd, odd_h), cmul_conj(g_even, even_h));
-    r->odd[2 * k] = g_h.re;
-    r->odd[2 * k + 1] = g_h.im;
+    g_feedback += weight * ((double)dv_cdot(g_odd, odd_fb) + (double)dv_cdot(g_even, even_fb));
+    const dv_cplx g_h = dv_cadd(dv_cmul_conj(g_odd, odd_h), dv_cmul_conj(g_even, even_h));
+    dv_cstore(r->odd + 2 * k, g_h);
   }
   return g_feedback;
 }

@@ -168,21 +168,27 @@ DV_INLINE void solve(const dv_fdn_coefs* c, const dv_real* phase, const bins att
     }
 }
 
+/* One block from its decay to its solution. */
+typedef struct { decay_block decay; bins attenuation[LINES]; solved system; } block_state;
+
+DV_INLINE void solve_block(const dv_fdn_coefs* c, const dv_fdn_grid* grid, size_t bin, block_state* s)
+{
+  decay_at(c, grid->size, bin, &s->decay);
+  attenuations(c, &s->decay, s->attenuation);
+  solve(c, grid->phase + bin / BLOCK * BLOCK_REALS, s->attenuation, &s->system);
+}
+
 DV_HOT void dv_fdn_spectrum(const dv_fdn_coefs* c, const dv_fdn_grid* grid, size_t first, size_t count,
                             dv_real* const h[2][2])
 {
   const bins zero = {0};
   for (size_t bin = first; bin < first + count; bin += BLOCK) {
     const size_t valid = first + count - bin < BLOCK ? first + count - bin : BLOCK;
-    decay_block d;
-    bins attenuation[LINES];
-    solved s;
-    decay_at(c, grid->size, bin, &d);
-    attenuations(c, &d, attenuation);
-    solve(c, grid->phase + bin / BLOCK * BLOCK_REALS, attenuation, &s);
+    block_state s;
+    solve_block(c, grid, bin, &s);
     for (int in = 0; in < 2; ++in) {
       cbins tapped[LINES];
-      for (int l = 0; l < LINES; ++l) tapped[l] = cmul(s.z[l], s.v[l][in]);
+      for (int l = 0; l < LINES; ++l) tapped[l] = cmul(s.system.z[l], s.system.v[l][in]);
       for (int out = 0; out < 2; ++out) {
         cbins sum = {zero, zero};
         for (int l = 0; l < LINES; ++l) {
@@ -239,9 +245,10 @@ static void flush_sums(bin_sums* s, dv_fdn_coefs* gc)
      dL/db = Re W,  dL/dc_ol = sum Re(conj(gH_o) z_l V_l)
      dL/dU_ij = sum_in Re(conj(W_i) V_j w_j)
      dL/dw_j  = sum_in conj(V_j) (U' W)_j,  dL/dgamma = sum_j Re(conj(dL/dw_j) z_j) e_j gamma^(e_j - 1) */
-DV_INLINE bins adjoint_block(const dv_fdn_coefs* c, const solved* s, const bins attenuation[LINES], bins gamma,
-                             const cbins gh[2][2], bin_sums* sums)
+DV_INLINE bins adjoint_block(const dv_fdn_coefs* c, const block_state* block, const cbins gh[2][2], bin_sums* sums)
 {
+  const solved* s = &block->system;
+  const bins* attenuation = block->attenuation;
   const bins zero = {0};
   cbins w[LINES][2];
   for (int l = 0; l < LINES; ++l)
@@ -278,7 +285,7 @@ DV_INLINE bins adjoint_block(const dv_fdn_coefs* c, const solved* s, const bins 
     const bins real_part = gw.re * s->z[j].re - gw.im * s->z[j].im;
     g_gamma += (dv_real)c->exponent[j] * real_part * attenuation[j];
   }
-  return g_gamma / gamma;
+  return g_gamma / block->decay.gamma;
 }
 
 DV_HOT void dv_fdn_spectrum_vjp(const dv_fdn_coefs* c, const dv_fdn_grid* grid, size_t first, size_t count,
@@ -290,12 +297,8 @@ DV_HOT void dv_fdn_spectrum_vjp(const dv_fdn_coefs* c, const dv_fdn_grid* grid, 
   size_t blocks = 0;
   for (size_t bin = first; bin < first + count; bin += BLOCK) {
     const size_t valid = first + count - bin < BLOCK ? first + count - bin : BLOCK;
-    decay_block d;
-    bins attenuation[LINES];
-    solved s;
-    decay_at(c, grid->size, bin, &d);
-    attenuations(c, &d, attenuation);
-    solve(c, grid->phase + bin / BLOCK * BLOCK_REALS, attenuation, &s);
+    block_state s;
+    solve_block(c, grid, bin, &s);
     cbins g[2][2];
     for (int out = 0; out < 2; ++out)
       for (int in = 0; in < 2; ++in) {
@@ -305,11 +308,11 @@ DV_HOT void dv_fdn_spectrum_vjp(const dv_fdn_coefs* c, const dv_fdn_grid* grid, 
           g[out][in].im[k] = k < valid ? src[2 * k + 1] : 0;
         }
       }
-    const bins g_gamma = adjoint_block(c, &s, attenuation, d.gamma, (const cbins(*)[2])g, &sums);
+    const bins g_gamma = adjoint_block(c, &s, (const cbins(*)[2])g, &sums);
     for (size_t k = 0; k < valid; ++k) {
-      const int band = d.band[k];
-      gc->decay[band] += (1.0 - d.upper[k]) * (double)g_gamma[k];
-      gc->decay[band + 1] += d.upper[k] * (double)g_gamma[k];
+      const int band = s.decay.band[k];
+      gc->decay[band] += (1.0 - s.decay.upper[k]) * (double)g_gamma[k];
+      gc->decay[band + 1] += s.decay.upper[k] * (double)g_gamma[k];
     }
     if (++blocks % FLUSH_EVERY == 0) flush_sums(&sums, gc);
   }

@@ -58,7 +58,7 @@ static dv_gradcheck_entry try_step(const dv_gradcheck* check, size_t index, doub
 
 dv_gradcheck_entry dv_gradcheck_one(const dv_gradcheck* check, size_t index, double step, double gradient)
 {
-  static const int octaves[] = {0, -1, -2, -3, -4, -5, -6, -7, 1, 2, 3};
+  static const int octaves[] = {0, -1, -2, -3, -4, -5, -6, -7, 1, 2, 3, 4, 5, 6, 7};
   dv_gradcheck_entry best = {NAN, NAN, DV_GRADCHECK_SKIPPED};
   for (size_t i = 0; i < sizeof octaves / sizeof *octaves; ++i) {
     const dv_gradcheck_entry e = try_step(check, index, ldexp(step, octaves[i]), gradient);

@@ -42,7 +42,7 @@ typedef struct {
 DV_NODISCARD dv_status dv_gradcheck_begin(dv_gradcheck* check);
 
 /* Checks the gradient with respect to theta[index].  No step suits every setting: too large a one truncates or meets
-   kinks, too small a one rounds.  So 1/2 to 1/128 and 2 to 8 times of it are tried before a gradient differs;
+   kinks, too small a one rounds.  So 1/2 to 1/128 and 2 to 128 times of it are tried before a gradient differs;
    a wrong one differs at all of them.  A failing function or a value that is not finite differs. */
 dv_gradcheck_entry dv_gradcheck_one(const dv_gradcheck* check, size_t index, double step, double gradient);
 

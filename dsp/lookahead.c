@@ -2,8 +2,8 @@
 #include "dsp/lookahead.h"
 
 #include "dsp/compressor.h"
+#include "dsp/cplx.h"
 #include "dsp/fft.h"
-#include "dsp/simd.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -75,17 +75,6 @@ static dv_real gather(const dv_lookahead* f, const dv_real* signal, size_t n, si
   return offset;
 }
 
-/* a conj(b) when conjugate, else a b; bin by bin into a. */
-DV_INLINE void multiply(dv_real* a, const dv_real* b, size_t bins, bool conjugate)
-{
-  const dv_real sign = conjugate ? (dv_real)-1 : (dv_real)1;
-  for (size_t k = 0; k < bins; ++k) {
-    const dv_real ar = a[2 * k], ai = a[2 * k + 1], br = b[2 * k], bi = sign * b[2 * k + 1];
-    a[2 * k] = ar * br - ai * bi;
-    a[2 * k + 1] = ar * bi + ai * br;
-  }
-}
-
 DV_HOT void dv_lookahead_forward(const dv_lookahead* f, const dv_real* gain, dv_real* filtered, size_t n,
                                  dv_real* scratch)
 {
@@ -93,7 +82,7 @@ DV_HOT void dv_lookahead_forward(const dv_lookahead* f, const dv_real* gain, dv_
     for (int lane = 0; lane < DV_LANES; ++lane) {
       const dv_real level = gather(f, gain, n, start, lane, scratch) * (dv_real)f->sum;
       dv_fft_forward(f->fft, scratch, scratch);
-      multiply(scratch, f->taps, f->size / 2 + 1, true); /* a correlation with the taps */
+      dv_spectrum_multiply_conj(scratch, f->taps, f->size / 2 + 1, scratch); /* a correlation */
       dv_fft_inverse(f->fft, scratch, scratch);
       const size_t count = n - start < f->hop ? n - start : f->hop;
       for (size_t i = 0; i < count; ++i) filtered[(start + i) * DV_LANES + (size_t)lane] = level + scratch[i];
@@ -118,15 +107,6 @@ static double lookahead_gradient(const dv_lookahead* f, dv_real* cross, double l
   return sum;
 }
 
-/* cross += a conj(b), bin by bin. */
-DV_INLINE void accumulate_cross(dv_real* cross, const dv_real* a, const dv_real* b, size_t bins)
-{
-  for (size_t k = 0; k < bins; ++k) {
-    cross[2 * k] += a[2 * k] * b[2 * k] + a[2 * k + 1] * b[2 * k + 1];
-    cross[2 * k + 1] += a[2 * k + 1] * b[2 * k] - a[2 * k] * b[2 * k + 1];
-  }
-}
-
 DV_HOT void dv_lookahead_backward(const dv_lookahead* f, const dv_real* gain, const dv_real* g, dv_real* g_gain,
                                   size_t n, double* g_lookahead, dv_real* scratch)
 {
@@ -144,8 +124,8 @@ DV_HOT void dv_lookahead_backward(const dv_lookahead* f, const dv_real* gain, co
       dv_fft_forward(f->fft, cotangent, cotangent);
       level += sum * (double)gather(f, gain, n, start, lane, block);
       dv_fft_forward(f->fft, block, block);
-      accumulate_cross(cross, block, cotangent, bins);
-      multiply(cotangent, f->taps, bins, false);
+      dv_spectrum_accumulate_conj(block, cotangent, bins, cross);
+      dv_spectrum_multiply(cotangent, f->taps, bins, cotangent);
       dv_fft_inverse(f->fft, cotangent, cotangent);
       for (size_t i = 0; i < f->size; ++i) {
         const ptrdiff_t at = (ptrdiff_t)(start + i) - f->before;

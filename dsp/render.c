@@ -2,6 +2,7 @@
 #include "dsp/render.h"
 
 #include "dsp/coefficients.h"
+#include "dsp/cplx.h"
 #include "dsp/fft.h"
 #include "dsp/lookahead.h"
 #include "dsp/response.h"
@@ -113,12 +114,7 @@ static void convolve_block(renderer* r, size_t start, size_t n, dv_real* const o
   memset(r->spectrum + n, 0, (dv_fft_reals(size) - n) * sizeof *r->spectrum);
   dv_fft_forward(fft, r->spectrum, r->spectrum);
   for (int c = 0; c < 2; ++c) {
-    const dv_real* g = dv_response_spectrum(r->response, c);
-    for (size_t k = 0; k <= size / 2; ++k) {
-      const dv_real er = r->spectrum[2 * k], ei = r->spectrum[2 * k + 1];
-      r->row[2 * k] = er * g[2 * k] - ei * g[2 * k + 1];
-      r->row[2 * k + 1] = er * g[2 * k + 1] + ei * g[2 * k];
-    }
+    dv_spectrum_multiply(r->spectrum, dv_response_spectrum(r->response, c), size / 2 + 1, r->row);
     dv_fft_inverse(fft, r->row, r->row);
     for (size_t i = 0; i < length; ++i) out[c][start + i] += r->row[i];
   }

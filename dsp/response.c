@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsp/response.h"
 
+#include "dsp/cplx.h"
 #include "dsp/reverb_response.h"
-#include "dsp/simd.h"
 
 #include <stdlib.h>
 
@@ -75,20 +75,6 @@ const dv_fft* dv_response_fft(const dv_response* r) { return r->fft; }
 size_t dv_response_length(const dv_response* r) { return r->delay_length + r->reverb_length - 1; }
 const dv_real* dv_response_spectrum(const dv_response* r, int channel) { return r->g[channel]; }
 
-typedef struct { dv_real re, im; } bin;
-
-DV_INLINE bin load(const dv_real* p) { return (bin){p[0], p[1]}; }
-DV_INLINE void store(dv_real* p, bin v)
-{
-  p[0] = v.re;
-  p[1] = v.im;
-}
-DV_INLINE bin add(bin a, bin b) { return (bin){a.re + b.re, a.im + b.im}; }
-DV_INLINE bin scale(dv_real s, bin a) { return (bin){s * a.re, s * a.im}; }
-DV_INLINE bin mul(bin a, bin b) { return (bin){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
-DV_INLINE bin mul_conj(bin a, bin b) { return (bin){a.re * b.re + a.im * b.im, a.im * b.re - a.re * b.im}; }
-DV_INLINE dv_real dot(bin a, bin b) { return a.re * b.re + a.im * b.im; } /* Re(a conj(b)) */
-
 /* Gains of the two delay responses into each channel. */
 typedef struct { dv_real odd[2], even[2], send; } weights;
 
@@ -116,17 +102,17 @@ DV_HOT static void combine(const dv_response* r, const weights* w, const dv_pan_
 {
   const dv_real dry[2] = {(dv_real)pan->left, (dv_real)pan->right}, norm = (dv_real)(1.0 / (double)r->size);
   for (size_t k = first; k < end; ++k) {
-    const bin odd = load(r->odd + 2 * k), even = load(r->even + 2 * k);
-    bin d[2], wet[2];
+    const dv_cplx odd = dv_cload(r->odd + 2 * k), even = dv_cload(r->even + 2 * k);
+    dv_cplx d[2], wet[2];
     for (int j = 0; j < 2; ++j) {
-      d[j] = add(scale(w->odd[j], odd), scale(w->even[j], even));
-      wet[j] = scale(w->send, d[j]);
+      d[j] = dv_cadd(dv_cscale(w->odd[j], odd), dv_cscale(w->even[j], even));
+      wet[j] = dv_cscale(w->send, d[j]);
       wet[j].re += 1;
     }
     for (int c = 0; c < 2; ++c) {
-      bin g = add(d[c], add(mul(load(r->h[c][0] + 2 * k), wet[0]), mul(load(r->h[c][1] + 2 * k), wet[1])));
+      dv_cplx g = dv_cadd(d[c], dv_cadd(dv_cmul(dv_cload(r->h[c][0] + 2 * k), wet[0]), dv_cmul(dv_cload(r->h[c][1] + 2 * k), wet[1])));
       g.re += dry[c];
-      store(r->g[c] + 2 * k, scale(norm, g));
+      dv_cstore(r->g[c] + 2 * k, dv_cscale(norm, g));
     }
   }
 }
@@ -159,31 +145,31 @@ DV_HOT static void combine_vjp(const dv_response* r, const weights* w, const dv_
   for (size_t k = first; k < end; ++k) {
     /* interior bins stand for two conjugate ones */
     const double weight = k == 0 || k == r->size / 2 ? 1.0 : 2.0;
-    const bin odd = load(r->odd + 2 * k), even = load(r->even + 2 * k);
-    const bin s[2] = {scale(norm, load(cross[0] + 2 * k)), scale(norm, load(cross[1] + 2 * k))};
-    bin g_odd = {0, 0}, g_even = {0, 0};
+    const dv_cplx odd = dv_cload(r->odd + 2 * k), even = dv_cload(r->even + 2 * k);
+    const dv_cplx s[2] = {dv_cscale(norm, dv_cload(cross[0] + 2 * k)), dv_cscale(norm, dv_cload(cross[1] + 2 * k))};
+    dv_cplx g_odd = {0, 0}, g_even = {0, 0};
     dv_real g_send = 0;
     for (int j = 0; j < 2; ++j) {
-      const bin d = add(scale(w->odd[j], odd), scale(w->even[j], even));
-      bin wet = scale(w->send, d), from_reverb = {0, 0};
+      const dv_cplx d = dv_cadd(dv_cscale(w->odd[j], odd), dv_cscale(w->even[j], even));
+      dv_cplx wet = dv_cscale(w->send, d), from_reverb = {0, 0};
       wet.re += 1;
       for (int out = 0; out < 2; ++out) {
-        from_reverb = add(from_reverb, mul_conj(s[out], load(r->h[out][j] + 2 * k)));
-        store(r->h[out][j] + 2 * k, mul_conj(s[out], wet));
+        from_reverb = dv_cadd(from_reverb, dv_cmul_conj(s[out], dv_cload(r->h[out][j] + 2 * k)));
+        dv_cstore(r->h[out][j] + 2 * k, dv_cmul_conj(s[out], wet));
       }
-      g_send += dot(from_reverb, d);
-      const bin g_d = add(s[j], scale(w->send, from_reverb));
-      g_odd = add(g_odd, scale(w->odd[j], g_d));
-      g_even = add(g_even, scale(w->even[j], g_d));
-      const double to_odd = (double)dot(odd, g_d), to_even = (double)dot(even, g_d);
+      g_send += dv_cdot(from_reverb, d);
+      const dv_cplx g_d = dv_cadd(s[j], dv_cscale(w->send, from_reverb));
+      g_odd = dv_cadd(g_odd, dv_cscale(w->odd[j], g_d));
+      g_even = dv_cadd(g_even, dv_cscale(w->even[j], g_d));
+      const double to_odd = (double)dv_cdot(odd, g_d), to_even = (double)dv_cdot(even, g_d);
       sums->odd[j] += weight * to_odd;
       sums->even[j] += weight * to_even;
       sums->gain += weight * ((double)odd_pan[j] * to_odd + (double)even_pan[j] * to_even);
       sums->pan[j] += weight * (double)s[j].re;
     }
     sums->send += weight * (double)g_send;
-    store(r->odd + 2 * k, g_odd);
-    store(r->even + 2 * k, g_even);
+    dv_cstore(r->odd + 2 * k, g_odd);
+    dv_cstore(r->even + 2 * k, g_even);
   }
 }
 

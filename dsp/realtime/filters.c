@@ -10,102 +10,146 @@ void dv_controls_set_biquad(dv_controls* c, int first, const dv_biquad* b)
   for (int i = 0; i < DV_BIQUAD_CONTROLS; ++i) dv_controls_set(c, (dv_control)(first + i), value[i]);
 }
 
-/* Coefficients at sample i of the quantum. */
-DV_INLINE dv_biquad biquad_at(const dv_controls* c, int first, double i)
+/* The same section of two cascades. */
+typedef struct { dv_d2 b0, b1, b2, a1, a2; } section2;
+
+/* Sections `first` and `second` (indices of controls) at samples i and j of the quantum. */
+DV_INLINE section2 section2_at(const dv_controls* c, int first, double i, int second, double j)
 {
-  const double *f = c->from + first, *d = c->step + first, k = i + 1.0;
-  return (dv_biquad){f[0] + k * d[0], f[1] + k * d[1], f[2] + k * d[2], f[3] + k * d[3], f[4] + k * d[4]};
+  const double *f = c->from + first, *fd = c->step + first, *g = c->from + second, *gd = c->step + second;
+  i += 1.0;
+  j += 1.0;
+  return (section2){{f[0] + i * fd[0], g[0] + j * gd[0]}, {f[1] + i * fd[1], g[1] + j * gd[1]},
+                    {f[2] + i * fd[2], g[2] + j * gd[2]}, {f[3] + i * fd[3], g[3] + j * gd[3]},
+                    {f[4] + i * fd[4], g[4] + j * gd[4]}};
 }
 
-/* All sections in one loop: their recursions overlap in the processor's pipeline.  The last term is the only one
-   that waits for the sample before. */
-DV_HOT static void mono_constant(dv_mono_eq* eq, const dv_controls* c, float* x, size_t n)
+enum { MAX_PLACES = DV_STEREO_SECTIONS + 1 };
+
+/* Two cascades of up to four sections, in registers while they run. */
+typedef struct {
+  section2 section[MAX_PLACES - 1];
+  dv_d2 one[MAX_PLACES], two[MAX_PLACES];
+} cascade2;
+
+/* In all that follows `sections` and `gliding` are compile-time constants. */
+DV_INLINE void cascade2_load(cascade2* s, int sections, double (*past)[2][2])
 {
-  dv_biquad b[DV_MONO_SECTIONS];
-  double one[DV_MONO_SECTIONS + 1], two[DV_MONO_SECTIONS + 1];
-  for (int k = 0; k < DV_MONO_SECTIONS; ++k) b[k] = biquad_at(c, DV_CONTROL_EQ + k * DV_BIQUAD_CONTROLS, 0.0);
-  for (int k = 0; k <= DV_MONO_SECTIONS; ++k) {
-    one[k] = eq->past[k][0];
-    two[k] = eq->past[k][1];
+  for (int k = 0; k <= sections; ++k) {
+    s->one[k] = (dv_d2){past[k][0][0], past[k][0][1]};
+    s->two[k] = (dv_d2){past[k][1][0], past[k][1][1]};
   }
-  for (size_t i = 0; i < n; ++i) {
-    double v = (double)x[i];
-#pragma GCC unroll 6
-    for (int k = 0; k < DV_MONO_SECTIONS; ++k) {
-      const double known = b[k].b1 * one[k] + b[k].b2 * two[k] - b[k].a2 * two[k + 1];
-      two[k] = one[k];
-      one[k] = v;
-      v = (b[k].b0 * v + known) - b[k].a1 * one[k + 1];
+}
+
+DV_INLINE void cascade2_store(const cascade2* s, int sections, double (*past)[2][2])
+{
+  for (int k = 0; k <= sections; ++k)
+    for (int l = 0; l < 2; ++l) {
+      past[k][0][l] = s->one[k][l];
+      past[k][1][l] = s->two[k][l];
     }
-    two[DV_MONO_SECTIONS] = one[DV_MONO_SECTIONS];
-    one[DV_MONO_SECTIONS] = v;
-    x[i] = (float)v;
-  }
-  for (int k = 0; k <= DV_MONO_SECTIONS; ++k) {
-    eq->past[k][0] = one[k];
-    eq->past[k][1] = two[k];
-  }
 }
 
-DV_HOT static void mono_gliding(dv_mono_eq* eq, const dv_controls* c, size_t at, float* x, size_t n)
+/* The last term is the only one that waits for the sample before. */
+DV_INLINE dv_d2 cascade2_tick(cascade2* s, int sections, dv_d2 v)
 {
-  for (size_t i = 0; i < n; ++i) {
-    double v = (double)x[i];
-    for (int k = 0; k <= DV_MONO_SECTIONS; ++k) {
-      double* past = eq->past[k];
-      double next = v;
-      if (k < DV_MONO_SECTIONS) {
-        const dv_biquad b = biquad_at(c, DV_CONTROL_EQ + k * DV_BIQUAD_CONTROLS, (double)(at + i));
-        const double* out = eq->past[k + 1];
-        next = b.b0 * v + b.b1 * past[0] + b.b2 * past[1] - b.a1 * out[0] - b.a2 * out[1];
-      }
-      past[1] = past[0];
-      past[0] = v;
-      v = next;
-    }
-    x[i] = (float)v;
+#pragma GCC unroll 4
+  for (int k = 0; k < sections; ++k) {
+    const section2 b = s->section[k];
+    const dv_d2 known = b.b1 * s->one[k] + b.b2 * s->two[k] - b.a2 * s->two[k + 1];
+    s->two[k] = s->one[k];
+    s->one[k] = v;
+    v = (b.b0 * v + known) - b.a1 * s->one[k + 1];
+  }
+  s->two[sections] = s->one[sections];
+  s->one[sections] = v;
+  return v;
+}
+
+/* Takes one lane back to what it was before a tick. */
+DV_INLINE void cascade2_restore(cascade2* s, int sections, const cascade2* before, int lane)
+{
+  for (int k = 0; k <= sections; ++k) {
+    s->one[k][lane] = before->one[k][lane];
+    s->two[k][lane] = before->two[k][lane];
   }
 }
 
-void dv_mono_eq_process(dv_mono_eq* eq, const dv_controls* c, size_t at, float* x, size_t n)
+/* ---- mono ------------------------------------------------------------------------------------------------ */
+
+enum {
+  HALF = DV_MONO_SECTIONS / 2,
+  SKEW = 4 /* samples between the halves: as long as it takes to pass through one of them */
+};
+
+DV_INLINE void mono_sections(cascade2* s, const dv_controls* c, double i, double skew)
 {
-  if (dv_controls_changing(c, DV_CONTROL_EQ, DV_MONO_SECTIONS * DV_BIQUAD_CONTROLS))
-    mono_gliding(eq, c, at, x, n);
-  else
-    mono_constant(eq, c, x, n);
+#pragma GCC unroll 3
+  for (int k = 0; k < HALF; ++k)
+    s->section[k] = section2_at(c, DV_CONTROL_EQ + k * DV_BIQUAD_CONTROLS, i,
+                                DV_CONTROL_EQ + (k + HALF) * DV_BIQUAD_CONTROLS, i - skew);
 }
 
-/* `sections` and `gliding` are compile-time constants, so that the states live in registers. */
+/* The first three sections work on sample i while the last three work on what they gave for sample i - skew.  At
+   the start of a call the last three have nothing to do yet, at its end the first three no more: their memory is
+   taken back to where it was. */
+DV_INLINE void mono_run(dv_mono_eq* eq, const dv_controls* c, bool gliding, size_t at, float* x, size_t n)
+{
+  const size_t skew = n < SKEW ? n : SKEW;
+  double halfway[DV_QUANTUM];
+  cascade2 s, before;
+  mono_sections(&s, c, (double)at, (double)skew);
+  cascade2_load(&s, HALF, eq->past);
+  before = s;
+  for (size_t i = 0; i < skew; ++i) {
+    if (gliding) mono_sections(&s, c, (double)(at + i), (double)skew);
+    halfway[i] = cascade2_tick(&s, HALF, (dv_d2){(double)x[i], 0.0})[0];
+  }
+  cascade2_restore(&s, HALF, &before, 1);
+  for (size_t i = skew; i < n; ++i) {
+    if (gliding) mono_sections(&s, c, (double)(at + i), (double)skew);
+    const dv_d2 v = cascade2_tick(&s, HALF, (dv_d2){(double)x[i], halfway[i - skew]});
+    halfway[i] = v[0];
+    x[i - skew] = (float)v[1];
+  }
+  before = s;
+  for (size_t i = n; i < n + skew; ++i) {
+    if (gliding) mono_sections(&s, c, (double)(at + i), (double)skew);
+    x[i - skew] = (float)cascade2_tick(&s, HALF, (dv_d2){0.0, halfway[i - skew]})[1];
+  }
+  cascade2_restore(&s, HALF, &before, 0);
+  cascade2_store(&s, HALF, eq->past);
+}
+
+DV_HOT void dv_mono_eq_process(dv_mono_eq* eq, const dv_controls* c, size_t at, float* x, size_t n)
+{
+  if (n == 0) return;
+  if (dv_controls_changing(c, DV_CONTROL_EQ, DV_MONO_SECTIONS * DV_BIQUAD_CONTROLS)) mono_run(eq, c, true, at, x, n);
+  else mono_run(eq, c, false, at, x, n);
+}
+
+/* ---- two signals ----------------------------------------------------------------------------------------- */
+
+DV_INLINE void pair_sections(cascade2* s, int sections, const dv_controls* c, int first, double i)
+{
+#pragma GCC unroll 4
+  for (int k = 0; k < sections; ++k)
+    s->section[k] = section2_at(c, first + k * DV_BIQUAD_CONTROLS, i, first + k * DV_BIQUAD_CONTROLS, i);
+}
+
 DV_INLINE void pair_run(double (*past)[2][2], int sections, const dv_controls* c, int first, bool gliding, float* l,
                         float* r)
 {
-  dv_biquad b[DV_STEREO_SECTIONS];
-  dv_d2 one[DV_STEREO_SECTIONS + 1], two[DV_STEREO_SECTIONS + 1];
-  for (int k = 0; k < sections; ++k) b[k] = biquad_at(c, first + k * DV_BIQUAD_CONTROLS, 0.0);
-  for (int k = 0; k <= sections; ++k) {
-    one[k] = (dv_d2){past[k][0][0], past[k][0][1]};
-    two[k] = (dv_d2){past[k][1][0], past[k][1][1]};
-  }
+  cascade2 s;
+  pair_sections(&s, sections, c, first, 0.0);
+  cascade2_load(&s, sections, past);
   for (int i = 0; i < DV_QUANTUM; ++i) {
-    dv_d2 v = {(double)l[i], (double)r[i]};
-#pragma GCC unroll 4
-    for (int k = 0; k < sections; ++k) {
-      if (gliding) b[k] = biquad_at(c, first + k * DV_BIQUAD_CONTROLS, i);
-      const dv_d2 known = b[k].b1 * one[k] + b[k].b2 * two[k] - b[k].a2 * two[k + 1];
-      two[k] = one[k];
-      one[k] = v;
-      v = (b[k].b0 * v + known) - b[k].a1 * one[k + 1];
-    }
-    two[sections] = one[sections];
-    one[sections] = v;
+    if (gliding) pair_sections(&s, sections, c, first, i);
+    const dv_d2 v = cascade2_tick(&s, sections, (dv_d2){(double)l[i], (double)r[i]});
     l[i] = (float)v[0];
     r[i] = (float)v[1];
   }
-  for (int k = 0; k <= sections; ++k)
-    for (int ch = 0; ch < 2; ++ch) {
-      past[k][0][ch] = one[k][ch];
-      past[k][1][ch] = two[k][ch];
-    }
+  cascade2_store(&s, sections, past);
 }
 
 DV_HOT void dv_stereo_eq_process(dv_stereo_eq* eq, const dv_controls* c, float* left, float* right)
