@@ -29,9 +29,11 @@ dv_status dv_loudness_lufs(const float* const* channels, size_t count, size_t fr
   const bool failed = add_frames(state, channels, count, frames) || ebur128_loudness_global(state, &value);
   ebur128_destroy(&state);
   if (failed) return dv_fail(err, DV_ERR_NOMEM, "out of memory for a loudness meter");
+  if (!isfinite(value) && (double)frames < 0.4 * rate_hz)
+    return dv_fail(err, DV_ERR_ARG, "loudness cannot be measured: %.2f s of signal, at least 0.4 s are needed",
+                   (double)frames / rate_hz);
   if (!isfinite(value))
-    return dv_fail(err, DV_ERR_ARG,
-                   "loudness cannot be measured: the signal is shorter than 0.4 s or quieter than -70 LUFS");
+    return dv_fail(err, DV_ERR_ARG, "loudness cannot be measured: the signal is quieter than -70 LUFS");
   *lufs = value;
   return DV_OK;
 }

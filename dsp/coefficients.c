@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsp/coefficients.h"
 
+void dv_reverb_eq_coeffs(const dv_reverb_params* p, double rate_hz, dv_biquad eq[DV_REVERB_BANDS])
+{
+  dv_peak_coeffs(&p->peak1, rate_hz, &eq[0]);
+  dv_peak_coeffs(&p->peak2, rate_hz, &eq[1]);
+  dv_lowshelf_coeffs(&p->lowshelf, rate_hz, &eq[2]);
+  dv_highshelf_coeffs(&p->highshelf, rate_hz, &eq[3]);
+}
+
 void dv_reverb_coeffs(const dv_reverb_params* p, double rate_hz, dv_reverb_coefs* c)
 {
   dv_fdn_coeffs(p, rate_hz, &c->fdn);
-  dv_peak_coeffs(&p->peak1, rate_hz, &c->eq[0]);
-  dv_peak_coeffs(&p->peak2, rate_hz, &c->eq[1]);
-  dv_lowshelf_coeffs(&p->lowshelf, rate_hz, &c->eq[2]);
-  dv_highshelf_coeffs(&p->highshelf, rate_hz, &c->eq[3]);
+  dv_reverb_eq_coeffs(p, rate_hz, c->eq);
 }
 
 void dv_reverb_coeffs_vjp(const dv_reverb_params* p, double rate_hz, const dv_reverb_coefs* gc, dv_reverb_params* gp)

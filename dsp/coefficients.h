@@ -41,8 +41,9 @@ void dv_chain_coeffs(const dv_chain_params* p, double rate_hz, dv_chain_coefs* c
 /* Adjoint: ADDS dL/dparameters into *gp (log_damp apart, which has no coefficient). */
 void dv_chain_coeffs_vjp(const dv_chain_params* p, double rate_hz, const dv_chain_coefs* gc, dv_chain_params* gp);
 
-/* The six EQ bands alone: what may move while the reverb's response stays. */
+/* The EQ bands alone: what may move in real time while the reverb's response stays. */
 DV_REALTIME void dv_eq_coeffs(const dv_chain_params* p, double rate_hz, dv_biquad eq[DV_EQ_BANDS]);
+DV_REALTIME void dv_reverb_eq_coeffs(const dv_reverb_params* p, double rate_hz, dv_biquad eq[DV_REVERB_BANDS]);
 
 #ifdef __cplusplus
 }

@@ -2,7 +2,7 @@
 #include "dsp/front.h"
 
 #include "dsp/fft.h"
-#include "dsp/realtime/flush.h"
+#include "dsp/flush.h"
 #include "dsp/simd.h"
 
 #include <stdlib.h>

@@ -17,8 +17,15 @@ extern "C" {
 
 #define DV_GRADCHECK_TOLERANCE 1e-6
 
-/* The function at theta.  *branches arrives as 0 and may stay so when there are none. */
-typedef dv_status (*dv_gradcheck_function)(void* context, const double* theta, double* value, uint64_t* branches);
+/* A function's value at one point. */
+typedef struct {
+  double value;
+  double magnitude;  /* of what was summed: rounding moves value by a few DBL_EPSILON * magnitude; 0 to disregard it */
+  uint64_t branches; /* digest of the branches taken; 0 when there are none */
+} dv_gradcheck_point;
+
+/* The function at theta; *point arrives as zeros. */
+typedef dv_status (*dv_gradcheck_function)(void* context, const double* theta, dv_gradcheck_point* point);
 
 typedef enum { DV_GRADCHECK_AGREES, DV_GRADCHECK_DIFFERS, DV_GRADCHECK_SKIPPED } dv_gradcheck_verdict;
 
@@ -43,7 +50,8 @@ DV_NODISCARD dv_status dv_gradcheck_begin(dv_gradcheck* check);
 
 /* Checks the gradient with respect to theta[index].  No step suits every setting: too large a one truncates or meets
    kinks, too small a one rounds.  So 1/2 to 1/128 and 2 to 128 times of it are tried before a gradient differs;
-   a wrong one differs at all of them.  A failing function or a value that is not finite differs. */
+   a wrong one differs at all of them, by more than rounding explains at one.  Skipped is what meets a kink or drowns in
+   rounding at each step.  A failing function or a value that is not finite differs. */
 dv_gradcheck_entry dv_gradcheck_one(const dv_gradcheck* check, size_t index, double step, double gradient);
 
 /* Norm of a chain's gradient over the parameters of one effect: |g| for each of them. */
@@ -73,7 +81,7 @@ dv_gradcheck_chain* dv_gradcheck_chain_new(double rate_hz, size_t active, size_t
 void dv_gradcheck_chain_free(dv_gradcheck_chain* check);
 
 /* A dv_gradcheck_function: context is the dv_gradcheck_chain, theta DV_PARAM_COUNT raw values. */
-dv_status dv_gradcheck_chain_value(void* context, const double* theta, double* value, uint64_t* branches);
+dv_status dv_gradcheck_chain_value(void* context, const double* theta, dv_gradcheck_point* point);
 
 /* The gradient by adjoints, exact delay time; gradient[DV_PARAM_COUNT] is overwritten. */
 DV_NODISCARD dv_status dv_gradcheck_chain_gradient(dv_gradcheck_chain* check, const double* theta, double* gradient);

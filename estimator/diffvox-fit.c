@@ -93,7 +93,8 @@ static int parse_options(int argc, char** argv, options* o)
   for (int c; (c = getopt_long(argc, argv, "o:n:j:q", known, NULL)) != -1;) switch (c) {
     case 'o': o->output = optarg; break;
     case 'n':
-      if (!parse_count(optarg, 1, 1e9, &value)) return 1 + usage_error("--steps wants a whole number from 1, not", optarg);
+      if (!parse_count(optarg, 1, 1e9, &value))
+        return 1 + usage_error("--steps wants a whole number from 1, not", optarg);
       o->fit.steps = (size_t)value;
       break;
     case 'j':
@@ -123,7 +124,7 @@ static int parse_options(int argc, char** argv, options* o)
     default: fputs("see diffvox-fit --help\n", stderr); return 1 + EXIT_USAGE;
     }
   if (argc - optind != 2) return 1 + usage_error("wants two files, DRY and WET", "");
-  if (!o->output) return 1 + usage_error("wants a folder for its results: -o DIR", "");
+  if (!o->output || !*o->output) return 1 + usage_error("wants a folder for its results: -o DIR", "");
   o->dry = argv[optind];
   o->wet = argv[optind + 1];
   return 0;
@@ -139,11 +140,11 @@ typedef struct {
 static dv_status check_stem(const char* path, const dv_audio* audio, size_t most_channels, dv_error* err)
 {
   if (audio->rate_hz != DV_MODEL_RATE_HZ)
-    return dv_fail(err, DV_ERR_ARG, "%s: sample rate is %g Hz, a fit wants 44100; resample it, for example with sox",
-                   path, audio->rate_hz);
+    return dv_fail(err, DV_ERR_ARG, "%s: sample rate is %g Hz, a fit wants 44100; resample it, for example with: "
+                   "sox IN -r 44100 OUT", dv_file_label(path), audio->rate_hz);
   if (audio->channels > most_channels)
-    return dv_fail(err, DV_ERR_ARG, "%s: %zu channels, the wet stem has one or two; mix it down first", path,
-                   audio->channels);
+    return dv_fail(err, DV_ERR_ARG, "%s: %zu channels, the wet stem has one or two; mix it down first",
+                   dv_file_label(path), audio->channels);
   return DV_OK;
 }
 
@@ -181,9 +182,11 @@ static dv_status loudness_gain(const options* o, const char* path, const float* 
   dv_error cause;
   double lufs;
   const dv_status status = dv_loudness_lufs(channels, count, frames, DV_MODEL_RATE_HZ, &lufs, &cause);
-  if (status) return dv_fail(err, status, "%s: %.300s; --lufs off takes it as it is", path, cause.text);
+  if (status) return dv_fail(err, status, "%s: %.200s; --lufs off takes it as it is", dv_file_label(path), cause.text);
   *gain_db = o->lufs - lufs;
-  return DV_OK;
+  if (fabs(*gain_db) <= DV_PRESET_MAX_GAIN_DB) return DV_OK;
+  return dv_fail(err, DV_ERR_ARG, "%s: its loudness, %.0f LUFS, is more than %.0f dB from %g; bring it to full scale",
+                 dv_file_label(path), lufs, DV_PRESET_MAX_GAIN_DB, o->lufs);
 }
 
 static dv_status normalise(const options* o, stems* s, dv_error* err)
@@ -219,12 +222,37 @@ static dv_status make_folder(const char* path, dv_error* err)
 {
   struct stat st;
   if (mkdir(path, 0777) == 0 || (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))) return DV_OK;
-  return dv_fail(err, DV_ERR_IO, "%s: cannot make the folder: %s; choose another with -o", path, strerror(errno));
+  return dv_fail(err, DV_ERR_IO, "%s: cannot make the folder: %s; choose another with -o", dv_file_label(path),
+                 strerror(errno));
 }
 
 static void in_folder(const char* folder, const char* name, char* path, size_t size)
 {
   snprintf(path, size, "%s/%s", folder, name);
+}
+
+static bool same_file(const char* a, const char* b)
+{
+  struct stat first, second;
+  return !stat(a, &first) && !stat(b, &second) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+/* Finds before the fit what would make writing fail after it. */
+static dv_status prepare_folder(const options* o, dv_error* err)
+{
+  static const char* const results[] = {"preset.json", "losses.csv", "render.wav"};
+  dv_status status = make_folder(o->output, err);
+  for (size_t i = 0; !status && i < sizeof results / sizeof *results; ++i) {
+    char path[4096];
+    dv_file_writer writer;
+    in_folder(o->output, results[i], path, sizeof path);
+    if (same_file(path, o->dry) || same_file(path, o->wet))
+      return dv_fail(err, DV_ERR_ARG, "%s: is a stem and would be replaced; choose another folder with -o",
+                     dv_file_label(path));
+    status = dv_file_begin(path, &writer, err);
+    if (!status) dv_file_abandon(&writer);
+  }
+  return status;
 }
 
 static dv_status write_preset(const options* o, const stems* s, const dv_chain_params* params,
@@ -274,6 +302,16 @@ static dv_status write_losses(const options* o, const char* csv, size_t size, dv
   return dv_file_write(path, csv, size, err);
 }
 
+/* All three are tried: a full disk may still have room for the settings. */
+static dv_status write_results(const options* o, const stems* s, const dv_chain_params* params,
+                               const dv_fit_result* result, const char* csv, size_t csv_size, dv_error* err)
+{
+  const dv_status preset = write_preset(o, s, params, result, err);
+  const dv_status losses = write_losses(o, csv, csv_size, preset ? NULL : err);
+  const dv_status render = write_render(o, s, params, preset || losses ? NULL : err);
+  return preset ? preset : losses ? losses : render;
+}
+
 static dv_status fit_stems(const options* o, stems* s, dv_fit_result* result, dv_error* err)
 {
   char* csv = NULL;
@@ -288,12 +326,14 @@ static dv_status fit_stems(const options* o, stems* s, dv_fit_result* result, dv
   dv_status status = dv_fit(&o->fit, &input, &params, result, watch, &w, err);
   dv_progress_end(&w.progress);
   fclose(w.csv);
-  if (!status) status = write_preset(o, s, &params, result, err);
-  if (!status) status = write_losses(o, csv, csv_size, err);
-  if (!status) status = write_render(o, s, &params, err);
+  if (!status) status = write_results(o, s, &params, result, csv, csv_size, err);
   free(csv);
+  if (!status && result->end == DV_FIT_NONFINITE)
+    fprintf(stderr, "diffvox-fit: stopped after step %zu: the loss or its gradient is not finite any more; the best "
+            "settings before are kept, a lower --learning-rate may help\n", result->steps_done);
   if (!status && !o->quiet)
-    printf("%s: loss %.4f at the start, %.4f at step %zu of %zu; %zu chunks (%zu silent ones left out), %.3f s a step\n",
+    printf("%s: loss %.4f at the start, %.4f at step %zu of %zu; %zu chunks (%zu silent ones left out), "
+           "%.3f s a step\n",
            o->output, result->first_loss, result->best_loss, result->best_step, result->steps_done, result->chunks,
            result->chunks_dropped, dv_progress_elapsed_s(&w.progress) / (double)result->steps_done);
   return status;
@@ -311,14 +351,15 @@ int main(int argc, char** argv)
   dv_error err = {""};
   stems s = {0};
   dv_fit_result result = {0};
-  dv_status status = make_folder(o.output, &err);
-  if (!status) status = read_stems(&o, &s, &err);
+  signal(SIGXFSZ, SIG_IGN); /* a size limit then fails the write, which is reported */
+  dv_status status = read_stems(&o, &s, &err);
   if (!status && o.normalise) status = normalise(&o, &s, &err);
   if (!status) {
     const struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &action, NULL); /* a second Ctrl-C ends at once */
-    status = fit_stems(&o, &s, &result, &err);
+    status = prepare_folder(&o, &err);
   }
+  if (!status) status = fit_stems(&o, &s, &result, &err);
   dv_audio_free(&s.dry);
   dv_audio_free(&s.wet);
   if (status) fprintf(stderr, "diffvox-fit: %s\n", err.text);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* diffvox-loss: how far one recording is from another, by the losses of a fit. */
 #include "datasets/audio.h"
+#include "datasets/file.h"
 #include "estimator/loss.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,10 +64,10 @@ static dv_status check_shape(const char* path, const dv_audio* audio, dv_error* 
 {
   if (audio->rate_hz != DV_LOSS_RATE_HZ)
     return dv_fail(err, DV_ERR_ARG, "%s: sample rate is %g Hz, the losses are defined at 44100 Hz; resample it, for "
-                   "example with: sox IN -r 44100 OUT", path, audio->rate_hz);
+                   "example with: sox IN -r 44100 OUT", dv_file_label(path), audio->rate_hz);
   if (audio->channels > 2)
     return dv_fail(err, DV_ERR_ARG, "%s: %zu channels, the losses compare mono or stereo; pick or mix two, for "
-                   "example with: sox IN OUT remix 1 2", path, audio->channels);
+                   "example with: sox IN OUT remix 1 2", dv_file_label(path), audio->channels);
   return DV_OK;
 }
 
@@ -140,7 +142,7 @@ int main(int argc, char** argv)
     status = compare(&pred, &target, frames, &values, &err);
   }
   if (!status) print_values(&o, frames, &values);
-  if (!status && fflush(stdout) != 0) status = dv_fail(&err, DV_ERR_IO, "cannot write the result");
+  if (!status && fflush(stdout) != 0) status = dv_file_error(&err, "standard output", "write", errno);
   dv_audio_free(&pred);
   dv_audio_free(&target);
   if (status) fprintf(stderr, "diffvox-loss: %s\n", err.text);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,6 +229,7 @@ int main(int argc, char** argv)
   dv_error err = {""};
   const int early = parse_options(argc, argv, &o);
   if (early) return early - 1;
+  signal(SIGXFSZ, SIG_IGN); /* a size limit then fails the write, which is reported */
   if (!run(&o, &err)) return EXIT_SUCCESS;
   fprintf(stderr, "diffvox-render: %s\n", err.text);
   return EXIT_FAILURE;

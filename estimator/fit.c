@@ -65,6 +65,8 @@ static void choose_chunk_length(fit* f)
 static dv_status find_chunks(fit* f, dv_error* err)
 {
   const size_t candidates = (f->stems->samples - f->samples) / f->wanted + 1;
+  if (peak(f->stems->dry, f->stems->samples) < SILENCE_PEAK)
+    return dv_fail(err, DV_ERR_ARG, "the dry stem is silent (below -60 dBFS) throughout");
   f->starts = calloc(candidates, sizeof *f->starts);
   f->order = calloc(candidates, sizeof *f->order);
   if (!f->starts || !f->order) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", candidates);
@@ -184,13 +186,15 @@ static dv_status descend(fit* f, double raw[DV_PARAM_COUNT], dv_fit_result* resu
   dv_adam_init(&adam, DV_PARAM_COUNT, m, v);
   memcpy(best, raw, sizeof best);
   const double start_s = now_s();
-  double best_objective = INFINITY;
+  double best_objective = (double)INFINITY;
   for (size_t step = 0; step < f->config->steps; ++step) {
     dv_fit_step report = {.step = step, .steps = f->config->steps};
     dv_chain_params params;
     dv_status status = evaluate(f, raw, &report.values, grad);
     if (status == DV_ERR_NONFINITE) result->end = DV_FIT_NONFINITE;
-    if (status && (status != DV_ERR_NONFINITE || step == 0))
+    if (status == DV_ERR_NONFINITE && step == 0)
+      return dv_fail(err, status, "the first loss is not finite; bring the stems to full scale");
+    if (status && status != DV_ERR_NONFINITE)
       return dv_fail(err, status, "the loss could not be evaluated: %s", dv_status_text(status));
     if (status) break;
     dv_params_from_raw(raw, &params);

@@ -104,7 +104,7 @@ static void judge_lufs(golden_case* g, const char* name, const dv_npy* const* ar
     if (!channels[c]) abort();
     for (size_t i = 0; i < arrays[c]->count; ++i) channels[c][i] = (float)arrays[c]->data[i];
   }
-  double lufs = NAN;
+  double lufs = (double)NAN;
   const dv_status status =
     dv_loudness_lufs((const float* const*)channels, count, arrays[0]->count, golden_rate_hz(g), &lufs, err);
   golden_judge(g, name, status ? (double)INFINITY : fabs(lufs - json_number_value(want)), limit_lu);

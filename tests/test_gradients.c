@@ -121,9 +121,8 @@ typedef struct {
   dv_real x[BAND_REALS], w[BAND_REALS], y[BAND_REALS];
 } band_case;
 
-static dv_status band_value(void* context, const double* raw, double* value, uint64_t* branches)
+static dv_status band_value(void* context, const double* raw, dv_gradcheck_point* point)
 {
-  (void)branches;
   band_case* b = context;
   dv_chain_params p;
   dv_biquad eq[DV_EQ_BANDS];
@@ -131,18 +130,17 @@ static dv_status band_value(void* context, const double* raw, double* value, uin
   dv_params_from_raw(raw, &p);
   dv_eq_coeffs(&p, DV_MODEL_RATE_HZ, eq);
   dv_cascade_forward(&eq[b->band], 1, b->x, b->y, BAND_SAMPLES, &state, b->y);
-  *value = dot(b->w, b->y, BAND_REALS);
+  point->value = dot(b->w, b->y, BAND_REALS);
   return DV_OK;
 }
 
 static dv_status band_gradient(void* context, const double* raw, double* gradient)
 {
   band_case* b = context;
-  double unused;
-  uint64_t none = 0;
+  dv_gradcheck_point unused;
   dv_chain_params p, gp = {0};
   dv_chain_coefs c, gc = {0};
-  const dv_status status = band_value(b, raw, &unused, &none);
+  const dv_status status = band_value(b, raw, &unused);
   dv_params_from_raw(raw, &p);
   dv_chain_coeffs(&p, DV_MODEL_RATE_HZ, &c);
   dv_cascade_backward(&c.eq[b->band], 1, b->x, b->y, b->w, NULL, BAND_SAMPLES, &gc.eq[b->band]);
@@ -184,7 +182,7 @@ static dv_compressor_tape comp_tape(comp_case* c)
   return (dv_compressor_tape){c->mean, c->target, c->gain, c->falling};
 }
 
-static dv_status comp_value(void* context, const double* raw, double* value, uint64_t* branches)
+static dv_status comp_value(void* context, const double* raw, dv_gradcheck_point* point)
 {
   comp_case* c = context;
   dv_chain_params p;
@@ -199,22 +197,21 @@ static dv_status comp_value(void* context, const double* raw, double* value, uin
   dv_lookahead_forward(c->filter, c->gain, c->ahead, COMP_SAMPLES, c->scratch);
   double sum = 0.0;
   for (size_t i = 0; i < COMP_REALS; ++i) sum += (double)c->w[i] * (double)c->x[i] * (double)c->ahead[i] * k.makeup;
-  *value = sum;
+  point->value = sum;
   const double fold = floor(raw[17] / DV_LOOKAHEAD_FOLD_MS);
-  *branches = dv_gradcheck_compressor(0, &k, c->x, &tape, COMP_SAMPLES, c->branches);
-  *branches = dv_gradcheck_digest(*branches, &fold, sizeof fold);
+  point->branches = dv_gradcheck_compressor(0, &k, c->x, &tape, COMP_SAMPLES, c->branches);
+  point->branches = dv_gradcheck_digest(point->branches, &fold, sizeof fold);
   return DV_OK;
 }
 
 static dv_status comp_gradient(void* context, const double* raw, double* gradient)
 {
   comp_case* c = context;
-  double unused;
-  uint64_t none;
+  dv_gradcheck_point unused;
   dv_chain_params p, gp = {0};
   dv_compressor_coefs k, gk = {0};
   const dv_compressor_tape tape = comp_tape(c);
-  const dv_status status = comp_value(c, raw, &unused, &none);
+  const dv_status status = comp_value(c, raw, &unused);
   dv_params_from_raw(raw, &p);
   dv_compressor_coeffs(&p.compressor, DV_MODEL_RATE_HZ, &k);
   memset(c->g_gain, 0, COMP_REALS * sizeof *c->g_gain);
@@ -262,14 +259,14 @@ static void test_gradients_of_compressor(void** state)
 
 static const dv_pan_gains pan_weights = {0.7, -1.9};
 
-static dv_status pan_value(void* context, const double* raw, double* value, uint64_t* branches)
+static dv_status pan_value(void* context, const double* raw, dv_gradcheck_point* point)
 {
-  (void)context, (void)branches;
+  (void)context;
   dv_chain_params p;
   dv_pan_gains gains;
   dv_params_from_raw(raw, &p);
   dv_pan_coeffs(p.pan, &gains);
-  *value = pan_weights.left * gains.left + pan_weights.right * gains.right;
+  point->value = pan_weights.left * gains.left + pan_weights.right * gains.right;
   return DV_OK;
 }
 
@@ -308,7 +305,7 @@ static void delay_params(const double* raw, dv_chain_params* p, double mapped[DV
   dv_params_from_raw(mapped, p);
 }
 
-static dv_status delay_value(void* context, const double* raw, double* value, uint64_t* branches)
+static dv_status delay_value(void* context, const double* raw, dv_gradcheck_point* point)
 {
   delay_case* d = context;
   double mapped[DV_PARAM_COUNT];
@@ -318,22 +315,22 @@ static dv_status delay_value(void* context, const double* raw, double* value, ui
   dv_delay_coeffs(&p.delay, DELAY_RATE_HZ, &c);
   dv_delay_response_forward(d->response, &c, d->odd, d->even);
   const double odd[2] = {c.odd.left, c.odd.right}, even[2] = {c.even.left, c.even.right};
-  *value = 0.0;
+  point->value = 0.0;
   for (int ch = 0; ch < 2; ++ch)
-    *value += c.gain * (odd[ch] * dot(d->w[ch], d->odd, DELAY_SAMPLES) + even[ch] * dot(d->w[ch], d->even, DELAY_SAMPLES));
+    point->value += c.gain * (odd[ch] * dot(d->w[ch], d->odd, DELAY_SAMPLES) + even[ch] * dot(d->w[ch], d->even, DELAY_SAMPLES));
   const int64_t echoes = (int64_t)c.delay_samples;
-  *branches = dv_gradcheck_digest(0, &echoes, sizeof echoes);
+  point->branches = dv_gradcheck_digest(0, &echoes, sizeof echoes);
   return DV_OK;
 }
 
 static dv_status delay_gradient(void* context, const double* raw, double* gradient)
 {
   delay_case* d = context;
-  double mapped[DV_PARAM_COUNT], value, unused = 0.0;
-  uint64_t none;
+  dv_gradcheck_point point;
+  double mapped[DV_PARAM_COUNT], unused = 0.0;
   dv_chain_params p, gp = {0};
   dv_delay_coefs c, gc = {0};
-  const dv_status status = delay_value(d, raw, &value, &none);
+  const dv_status status = delay_value(d, raw, &point);
   delay_params(raw, &p, mapped);
   dv_delay_coeffs(&p.delay, DELAY_RATE_HZ, &c);
   const double odd[2] = {dot(d->w[0], d->odd, DELAY_SAMPLES), dot(d->w[1], d->odd, DELAY_SAMPLES)};
@@ -382,7 +379,7 @@ typedef struct {
 static double complex turn(double k, double n)
 {
   const double angle = -2.0 * M_PI * fmod(k * n, SURROGATE_N) / SURROGATE_N;
-  return CMPLX(cos(angle), sin(angle));
+  return cos(angle) + (double complex)I * sin(angle);
 }
 
 /* Real signal of a half spectrum. */
@@ -423,9 +420,8 @@ static double surrogate_echoes(const surrogate_case* s, const double filtered[SU
 }
 
 /* theta: T in samples, lambda. */
-static dv_status surrogate_value(void* context, const double* theta, double* value, uint64_t* branches)
+static dv_status surrogate_value(void* context, const double* theta, dv_gradcheck_point* point)
 {
-  (void)branches;
   const surrogate_case* s = context;
   double moved[SURROGATE_N], still[SURROGATE_N], filtered[SURROGATE_N], s1 = 0.0, s2 = 0.0;
   damped_pulse(theta[0], theta[1], moved);
@@ -437,7 +433,7 @@ static dv_status surrogate_value(void* context, const double* theta, double* val
     s1 = b->b1 * x - b->a1 * filtered[n] + s2;
     s2 = b->b2 * x - b->a2 * filtered[n];
   }
-  *value = surrogate_echoes(s, filtered);
+  point->value = surrogate_echoes(s, filtered);
   return DV_OK;
 }
 
@@ -453,8 +449,8 @@ static void test_gradients_of_delay_in_training_are_the_damped_pulses(void** sta
                                {between(&seed, 5, 40), between(&seed, 0.5, 2)}, 0.5, 0.5};
     dv_real odd[SURROGATE_N], even[SURROGATE_N];
     dv_delay_coefs gc = {0};
-    double g[2] = {0.0, 0.0}, value;
-    uint64_t none = 0;
+    double g[2] = {0.0, 0.0};
+    dv_gradcheck_point point;
     dv_delay_coeffs(&p, SURROGATE_RATE_HZ, &s.c);
     s.log_damp = -between(&seed, 1e-3, 0.1);
     fill(s.w_odd, SURROGATE_N, &seed);
@@ -465,8 +461,8 @@ static void test_gradients_of_delay_in_training_are_the_damped_pulses(void** sta
     double theta[2] = {s.c.delay_samples, s.log_damp};
     dv_gradcheck check = {surrogate_value, &s, theta, 0.0, DV_GRADCHECK_TOLERANCE, 0};
     assert_int_equal(dv_gradcheck_begin(&check), DV_OK);
-    assert_int_equal(surrogate_value(&s, theta, &value, &none), DV_OK);
-    assert_close(dot(s.w_odd, odd, SURROGATE_N) + dot(s.w_even, even, SURROGATE_N), value, 1e-9, 1e-9);
+    assert_int_equal(surrogate_value(&s, theta, &point), DV_OK);
+    assert_close(dot(s.w_odd, odd, SURROGATE_N) + dot(s.w_even, even, SURROGATE_N), point.value, 1e-9, 1e-9);
     const double steps[2] = {1e-3, 1e-5};
     for (size_t i = 0; i < 2; ++i) {
       const dv_gradcheck_entry e = dv_gradcheck_one(&check, i, steps[i], g[i]);
@@ -486,17 +482,16 @@ typedef struct {
   dv_real *h[2][2], *w[2][2];
 } fdn_case;
 
-static dv_status fdn_value(void* context, const double* raw, double* value, uint64_t* branches)
+static dv_status fdn_value(void* context, const double* raw, dv_gradcheck_point* point)
 {
-  (void)branches;
   fdn_case* f = context;
   dv_chain_params p;
   dv_fdn_coefs c;
   dv_params_from_raw(raw, &p);
   dv_fdn_coeffs(&p.reverb, DV_MODEL_RATE_HZ, &c);
   dv_fdn_spectrum(&c, &f->grid, 0, FDN_BINS, (dv_real* const(*)[2])f->h);
-  *value = 0.0;
-  for (int i = 0; i < 4; ++i) *value += dot(f->w[i / 2][i % 2], f->h[i / 2][i % 2], FDN_REALS);
+  point->value = 0.0;
+  for (int i = 0; i < 4; ++i) point->value += dot(f->w[i / 2][i % 2], f->h[i / 2][i % 2], FDN_REALS);
   return DV_OK;
 }
 
@@ -548,9 +543,8 @@ typedef struct {
   dv_real h[2][2][REVERB_SAMPLES], w[2][2][REVERB_SAMPLES];
 } reverb_case;
 
-static dv_status reverb_value(void* context, const double* raw, double* value, uint64_t* branches)
+static dv_status reverb_value(void* context, const double* raw, dv_gradcheck_point* point)
 {
-  (void)branches;
   reverb_case* r = context;
   dv_chain_params p;
   dv_reverb_coefs c;
@@ -558,19 +552,18 @@ static dv_status reverb_value(void* context, const double* raw, double* value, u
   dv_params_from_raw(raw, &p);
   dv_reverb_coeffs(&p.reverb, REVERB_RATE_HZ, &c);
   dv_reverb_response_forward(r->response, &c, h);
-  *value = dot(&r->w[0][0][0], &r->h[0][0][0], 4 * REVERB_SAMPLES);
+  point->value = dot(&r->w[0][0][0], &r->h[0][0][0], 4 * REVERB_SAMPLES);
   return DV_OK;
 }
 
 static dv_status reverb_gradient(void* context, const double* raw, double* gradient)
 {
   reverb_case* r = context;
-  double value;
-  uint64_t none = 0;
+  dv_gradcheck_point point;
   dv_chain_params p, gp = {0};
   dv_reverb_coefs c, gc = {0};
   const dv_real* const w[2][2] = {{r->w[0][0], r->w[0][1]}, {r->w[1][0], r->w[1][1]}};
-  const dv_status status = reverb_value(r, raw, &value, &none);
+  const dv_status status = reverb_value(r, raw, &point);
   dv_params_from_raw(raw, &p);
   dv_reverb_coeffs(&p.reverb, REVERB_RATE_HZ, &c);
   dv_reverb_response_backward(r->response, &c, w, &gc);
@@ -631,12 +624,12 @@ static void test_gradients_of_chain(void** state)
 typedef struct { double kink; } cubic;
 
 /* 2 x^3 - y + |x - kink| */
-static dv_status cubic_value(void* context, const double* theta, double* value, uint64_t* branches)
+static dv_status cubic_value(void* context, const double* theta, dv_gradcheck_point* point)
 {
   const cubic* c = context;
   const bool above = theta[0] > c->kink;
-  *value = 2.0 * theta[0] * theta[0] * theta[0] - theta[1] + fabs(theta[0] - c->kink);
-  *branches = dv_gradcheck_digest(0, &above, sizeof above);
+  point->value = 2.0 * theta[0] * theta[0] * theta[0] - theta[1] + fabs(theta[0] - c->kink);
+  point->branches = dv_gradcheck_digest(0, &above, sizeof above);
   return theta[1] > 1e6 ? DV_ERR_NONFINITE : DV_OK;
 }
 

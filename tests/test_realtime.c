@@ -121,6 +121,45 @@ static void test_engine_output_does_not_depend_on_block_sizes(void** state)
   free_take(&want);
 }
 
+/* Sound, silence until the engine sleeps, changes while it does, sound again. */
+static void play_with_sleep(take* t, size_t block)
+{
+  dv_chain_params p = usual_params();
+  for (int k = 0; k < DV_FDN_BANDS; ++k) p.reverb.decay[k] = 0.3;
+  p.delay.feedback = 0.1;
+  dv_rt* rt = new_engine(&p, 8000.0);
+  play(rt, t, 0, 80003, block);
+  p.pan = 0.8;
+  p.peak1.gain_db = -8.0;
+  dv_rt_set_params(rt, &p);
+  play(rt, t, 80003, 160011, block);
+  dv_rt_response* other = dv_rt_response_new(&p.reverb, 8000.0, NULL);
+  assert_null(dv_rt_set_response(rt, other));
+  play(rt, t, 160011, t->n, block);
+  dv_rt_free(rt);
+}
+
+static void test_engine_wakes_up_independently_of_block_sizes(void** state)
+{
+  (void)state;
+  static const size_t sizes[] = {1, 7, 1000};
+  take want = new_take(240000), got = new_take(240000);
+  uint64_t seed = 44;
+  for (size_t i = 0; i < want.n; ++i) {
+    const bool sounds = i < 3001 || (i > 70017 && i < 70050) || i > 230029;
+    want.x[i] = got.x[i] = sounds ? (float)(0.3 * dv_rand(&seed)) : 0.0f;
+  }
+  play_with_sleep(&want, 64);
+  assert_true(peak_of(&want, 230100, want.n) > 0.01);
+  for (size_t i = 60000; i < 70000; ++i) assert_true(want.left[i] == 0.0f && want.right[i] == 0.0f);
+  for (size_t i = 0; i < 3; ++i) {
+    play_with_sleep(&got, sizes[i]);
+    assert_same_output(&got, &want);
+  }
+  free_take(&want);
+  free_take(&got);
+}
+
 static void test_engine_works_in_place(void** state)
 {
   (void)state;
@@ -392,6 +431,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_engine_makes_no_heap_call_after_init),
     cmocka_unit_test(test_engine_output_does_not_depend_on_block_sizes),
+    cmocka_unit_test(test_engine_wakes_up_independently_of_block_sizes),
     cmocka_unit_test(test_engine_works_in_place),
     cmocka_unit_test(test_engine_after_reset_repeats_itself),
     cmocka_unit_test(test_engine_recovers_from_bad_samples),

@@ -2,75 +2,13 @@
 /* diffvox-render as a user runs it.  usage: test_render PATH_OF_DIFFVOX_RENDER */
 #include "datasets/audio.h"
 #include "presets/preset.h"
-#include "support/dv_test.h"
-#include "support/dv_temp.h"
-
-#include <sys/wait.h>
+#include "support/dv_cli.h"
 
 static const char* program; /* set once by main */
 
-/* Runs the program with the words of args, each path relative to the temporary folder; returns its exit status.
-   output receives what it wrote to both streams. */
-static int run(dv_temp* t, const char* args, char* output, size_t size)
-{
-  char command[2048];
-  snprintf(command, sizeof command, "cd '%s' && '%s' %s >log 2>&1", t->dir, program, args);
-  const int result = system(command);
-  FILE* log = fopen(dv_temp_path(t, "log"), "r");
-  assert_non_null(log);
-  output[fread(output, 1, size - 1, log)] = '\0';
-  fclose(log);
-  remove(t->path);
-  return WIFEXITED(result) ? WEXITSTATUS(result) : -1;
-}
-
 static void expect(dv_temp* t, const char* args, int status, const char* fragment)
 {
-  char output[8192];
-  const int got = run(t, args, output, sizeof output);
-  if (got != status || !strstr(output, fragment))
-    fail_msg("diffvox-render %s: status %d, \"%s\"; expected %d with \"%s\"", args, got, output, status, fragment);
-}
-
-/* Bursts of a decaying tone with some noise: attacks, silence, and all frequencies. */
-static void write_voice(dv_temp* t, const char* name, size_t channels, size_t frames, double rate_hz)
-{
-  dv_audio a;
-  uint64_t seed = 7;
-  assert_int_equal(dv_audio_alloc(channels, frames, rate_hz, &a, NULL), DV_OK);
-  for (size_t c = 0; c < channels; ++c)
-    for (size_t n = 0; n < frames; ++n) {
-      const double s = (double)n / rate_hz, burst = exp(-6.0 * fmod(s, 0.5));
-      const double tone = sin(2.0 * 3.141592653589793 * 220.0 * s) + 0.1 * dv_rand(&seed);
-      dv_audio_channel(&a, c)[n] = (float)(0.5 * burst * tone);
-    }
-  assert_int_equal(dv_audio_write(dv_temp_path(t, name), &a, NULL, NULL), DV_OK);
-  dv_audio_free(&a);
-}
-
-static void read_back(dv_temp* t, const char* name, dv_audio* a)
-{
-  dv_error err;
-  if (dv_audio_read(dv_temp_path(t, name), a, &err)) fail_msg("%s", err.text);
-}
-
-/* Energy of the difference against the first's, in dB. */
-static double difference_db(dv_temp* t, const char* first, const char* second)
-{
-  dv_audio a, b;
-  double error = 1e-30, power = 1e-30;
-  read_back(t, first, &a);
-  read_back(t, second, &b);
-  assert_int_equal(a.channels, b.channels);
-  assert_int_equal(a.frames, b.frames);
-  for (size_t i = 0; i < a.channels * a.frames; ++i) {
-    const double x = (double)a.samples[i], y = (double)b.samples[i];
-    error += (x - y) * (x - y);
-    power += x * x;
-  }
-  dv_audio_free(&a);
-  dv_audio_free(&b);
-  return 10.0 * log10(error / power);
+  dv_cli_expect(t, program, args, status, fragment);
 }
 
 static void test_wrong_usage_exits_with_2(void** state)
@@ -97,10 +35,10 @@ static void test_failures_exit_with_1_and_leave_no_file(void** state)
 {
   dv_temp* t = *state;
   dv_audio a;
-  write_voice(t, "in.wav", 1, 4410, 44100.0);
+  dv_cli_voice(t, "in.wav", 1, 4410, 44100.0);
   dv_temp_file(t, "text.wav", "hello", 5);
   dv_temp_file(t, "bad.json", "{", 1);
-  read_back(t, "in.wav", &a);
+  dv_cli_read(t, "in.wav", &a);
   FILE* out = fopen(dv_temp_path(t, "in.wav"), "r+b");
   const float nan_value = NAN;
   assert_non_null(out);
@@ -138,15 +76,15 @@ static void test_realtime_equals_offline_at_every_rate(void** state)
   dv_temp* t = *state;
   for (size_t r = 0; r < sizeof rates_hz / sizeof *rates_hz; ++r) {
     dv_audio a;
-    write_voice(t, "v.wav", 1, (size_t)(1.3 * rates_hz[r]), rates_hz[r]);
+    dv_cli_voice(t, "v.wav", 1, (size_t)(1.3 * rates_hz[r]), rates_hz[r]);
     expect(t, "-p lead-bright --tail 0.5 v.wav off.wav", 0, "");
     expect(t, "-p lead-bright --tail 0.5 -e realtime v.wav rt.wav", 0, "");
-    read_back(t, "off.wav", &a);
+    dv_cli_read(t, "off.wav", &a);
     assert_int_equal(a.channels, 2);
     assert_int_equal(a.frames, (size_t)(1.3 * rates_hz[r]) + (size_t)(0.5 * rates_hz[r]));
     assert_close(a.rate_hz, rates_hz[r], 0.0, 0.0);
     dv_audio_free(&a);
-    const double null_db = difference_db(t, "off.wav", "rt.wav");
+    const double null_db = dv_cli_difference_db(t, "off.wav", "rt.wav");
     print_message("%6.0f Hz: %.1f dB\n", rates_hz[r], null_db);
     assert_true(null_db < -60.0);
   }
@@ -155,20 +93,20 @@ static void test_realtime_equals_offline_at_every_rate(void** state)
 static void test_block_size_changes_nothing(void** state)
 {
   dv_temp* t = *state;
-  write_voice(t, "v.wav", 1, 30011, 44100.0);
+  dv_cli_voice(t, "v.wav", 1, 30011, 44100.0);
   expect(t, "-p slap-stereo -e realtime v.wav rt.wav", 0, "");
   expect(t, "-p slap-stereo -e realtime -b 1 v.wav rt1.wav", 0, "");
   expect(t, "-p slap-stereo -e realtime -b 65536 v.wav rtmax.wav", 0, "");
-  assert_true(difference_db(t, "rt.wav", "rt1.wav") < -200.0);
-  assert_true(difference_db(t, "rt.wav", "rtmax.wav") < -200.0);
+  assert_true(dv_cli_difference_db(t, "rt.wav", "rt1.wav") < -200.0);
+  assert_true(dv_cli_difference_db(t, "rt.wav", "rtmax.wav") < -200.0);
 }
 
 static void test_channels_are_averaged(void** state)
 {
   dv_temp* t = *state;
-  write_voice(t, "mono.wav", 1, 20000, 44100.0);
+  dv_cli_voice(t, "mono.wav", 1, 20000, 44100.0);
   dv_audio mono, three;
-  read_back(t, "mono.wav", &mono);
+  dv_cli_read(t, "mono.wav", &mono);
   assert_int_equal(dv_audio_alloc(3, mono.frames, 44100.0, &three, NULL), DV_OK);
   for (size_t n = 0; n < mono.frames; ++n) {
     dv_audio_channel(&three, 0)[n] = 2.0F * mono.samples[n];
@@ -177,7 +115,7 @@ static void test_channels_are_averaged(void** state)
   assert_int_equal(dv_audio_write(dv_temp_path(t, "three.wav"), &three, NULL, NULL), DV_OK);
   expect(t, "-p speech mono.wav a.wav", 0, "");
   expect(t, "-p speech three.wav b.wav", 0, "");
-  assert_true(difference_db(t, "a.wav", "b.wav") < -120.0);
+  assert_true(dv_cli_difference_db(t, "a.wav", "b.wav") < -120.0);
   dv_audio_free(&mono);
   dv_audio_free(&three);
 }
@@ -190,7 +128,7 @@ static void test_gains_of_the_preset_are_applied(void** state)
   dv_preset_init(&p);
   p.params.compressor.comp_threshold_db = 0.0; /* nothing level-dependent */
   p.params.compressor.exp_threshold_db = -150.0;
-  write_voice(t, "v.wav", 1, 20000, 44100.0);
+  dv_cli_voice(t, "v.wav", 1, 20000, 44100.0);
   assert_int_equal(dv_preset_write(dv_temp_path(t, "plain.json"), &p, NULL), DV_OK);
   p.input_gain_db = -12.0;
   p.output_gain_db = 9.0;
@@ -198,8 +136,8 @@ static void test_gains_of_the_preset_are_applied(void** state)
   for (int realtime = 0; realtime < 2; ++realtime) {
     expect(t, realtime ? "-e realtime -p plain.json v.wav a.wav" : "-p plain.json v.wav a.wav", 0, "");
     expect(t, realtime ? "-e realtime -p gains.json v.wav b.wav" : "-p gains.json v.wav b.wav", 0, "");
-    read_back(t, "a.wav", &a);
-    read_back(t, "b.wav", &b);
+    dv_cli_read(t, "a.wav", &a);
+    dv_cli_read(t, "b.wav", &b);
     for (size_t i = 0; i < 2 * a.frames; ++i)
       assert_close((double)b.samples[i], pow(10.0, -3.0 / 20.0) * (double)a.samples[i], 0.0, 1e-5);
     dv_audio_free(&a);
@@ -211,15 +149,15 @@ static void test_one_frame_and_the_same_file_are_fine(void** state)
 {
   dv_temp* t = *state;
   dv_audio a;
-  write_voice(t, "one.wav", 1, 1, 44100.0);
+  dv_cli_voice(t, "one.wav", 1, 1, 44100.0);
   for (int realtime = 0; realtime < 2; ++realtime) {
     expect(t, realtime ? "-p hall -e realtime one.wav out.wav" : "-p hall one.wav out.wav", 0, "");
-    read_back(t, "out.wav", &a);
+    dv_cli_read(t, "out.wav", &a);
     assert_int_equal(a.frames, 1);
     dv_audio_free(&a);
   }
   expect(t, "-p hall --tail 0.1 one.wav one.wav", 0, "");
-  read_back(t, "one.wav", &a);
+  dv_cli_read(t, "one.wav", &a);
   assert_int_equal(a.frames, 1 + 4410);
   dv_audio_free(&a);
 }
@@ -231,10 +169,10 @@ static void test_flac_overs_are_reported(void** state)
   dv_preset_init(&p);
   p.output_gain_db = 40.0;
   assert_int_equal(dv_preset_write(dv_temp_path(t, "loud.json"), &p, NULL), DV_OK);
-  write_voice(t, "v.wav", 1, 20000, 44100.0);
+  dv_cli_voice(t, "v.wav", 1, 20000, 44100.0);
   expect(t, "-p loud.json v.wav loud.flac", 0, "samples were louder than FLAC can hold and are clipped; write .wav");
   expect(t, "-p neutral v.wav quiet.flac", 0, "");
-  assert_true(difference_db(t, "quiet.flac", "quiet.flac") < -200.0);
+  assert_true(dv_cli_difference_db(t, "quiet.flac", "quiet.flac") < -200.0);
 }
 
 int main(int argc, char** argv)

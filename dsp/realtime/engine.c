@@ -4,7 +4,7 @@
 #include "dsp/coefficients.h"
 #include "dsp/realtime/dynamics.h"
 #include "dsp/realtime/filters.h"
-#include "dsp/realtime/flush.h"
+#include "dsp/flush.h"
 #include "dsp/realtime/lookahead.h"
 #include "dsp/realtime/pingpong.h"
 #include "dsp/realtime/vector.h"
@@ -28,7 +28,9 @@ struct dv_rt {
   double minimum[DV_PARAM_COUNT], maximum[DV_PARAM_COUNT];
   dv_rt_mix mix;
   bool lookahead_on;
-  bool fresh; /* nothing processed since reset: settings snap */
+  bool fresh;   /* nothing processed since reset: settings snap */
+  bool asleep;  /* nothing sounds and nothing moves: zeros are passed on without computing */
+  size_t quiet; /* quanta since anything sounded or moved */
   dv_controls controls;
 
   size_t at; /* frames of the running quantum that are done */
@@ -49,6 +51,8 @@ struct dv_rt {
   float peak[4];                       /* of input, left, right, 1 - gain in the last process */
 };
 
+static void wake(dv_rt* rt);
+
 /* ---- parameters ------------------------------------------------------------------------------------------ */
 
 /* value, limited; `otherwise` when it is not a number. */
@@ -61,10 +65,7 @@ static double limited(double value, double low, double high, double otherwise)
 static void set_reverb_eq(dv_rt* rt, const dv_reverb_params* p)
 {
   dv_biquad b[DV_REVERB_BANDS];
-  dv_peak_coeffs(&p->peak1, rt->rate_hz, &b[0]);
-  dv_peak_coeffs(&p->peak2, rt->rate_hz, &b[1]);
-  dv_lowshelf_coeffs(&p->lowshelf, rt->rate_hz, &b[2]);
-  dv_highshelf_coeffs(&p->highshelf, rt->rate_hz, &b[3]);
+  dv_reverb_eq_coeffs(p, rt->rate_hz, b);
   for (int k = 0; k < DV_REVERB_BANDS; ++k)
     dv_controls_set_biquad(&rt->controls, DV_CONTROL_REVERB_EQ + k * DV_BIQUAD_CONTROLS, &b[k]);
 }
@@ -103,6 +104,7 @@ static void set_mix_targets(dv_rt* rt)
 
 void dv_rt_set_params(dv_rt* rt, const dv_chain_params* params)
 {
+  wake(rt);
   const double* given = dv_params_flat_const(params);
   double* own = dv_params_flat(&rt->params);
   for (int i = 0; i < DV_PARAM_COUNT; ++i) own[i] = limited(given[i], rt->minimum[i], rt->maximum[i], own[i]);
@@ -113,6 +115,7 @@ dv_rt_mix dv_rt_mix_neutral(void) { return (dv_rt_mix){0.0, 0.0, 1.0, 1.0, 1.0};
 
 void dv_rt_set_mix(dv_rt* rt, const dv_rt_mix* mix)
 {
+  wake(rt);
   dv_rt_mix* own = &rt->mix;
   own->input_gain_db = limited(mix->input_gain_db, -120.0, 60.0, own->input_gain_db);
   own->output_gain_db = limited(mix->output_gain_db, -120.0, 60.0, own->output_gain_db);
@@ -124,6 +127,7 @@ void dv_rt_set_mix(dv_rt* rt, const dv_rt_mix* mix)
 
 void dv_rt_set_lookahead(dv_rt* rt, bool on)
 {
+  wake(rt);
   rt->lookahead_on = on;
   set_mix_targets(rt);
 }
@@ -276,6 +280,8 @@ static void snap(dv_rt* rt)
 void dv_rt_reset(dv_rt* rt)
 {
   rt->fresh = true;
+  rt->asleep = false;
+  rt->quiet = 0;
   rt->at = rt->line_at = 0;
   memset(&rt->now, 0, sizeof rt->now);
   memset(rt->dry_line, 0, (rt->line_mask + 1) * sizeof *rt->dry_line);
@@ -394,6 +400,28 @@ DV_HOT static void sum_wet(dv_rt* rt, float reverb[2][DV_QUANTUM])
                           at_sample(&rt->controls, DV_CONTROL_REVERB_LEVEL, i) * reverb[c][i];
 }
 
+/* Settings still and all memories empty but the EQ's, of which next to nothing is left. */
+static bool nothing_sounds(const dv_rt* rt)
+{
+  if (rt->controls.moving || rt->arriving || dv_peak(rt->now.dry, DV_QUANTUM) > 0.0f) return false;
+  if (dv_peak(rt->now.effect, DV_QUANTUM) > 0.0f || !dv_pingpong_idle(rt->delay) || !dv_conv_idle(rt->reverb))
+    return false;
+  double eq = 0.0;
+  for (size_t i = 0; i < sizeof rt->eq / sizeof(double); ++i) eq += fabs((&rt->eq.past[0][0][0])[i]);
+  return eq < (double)SILENT && dv_rt_lookahead_steady(rt->lookahead);
+}
+
+/* Falls asleep once that has lasted for longer than the latency.  Decided once per quantum, so that blocks make no
+   difference. */
+static void consider_sleep(dv_rt* rt)
+{
+  rt->quiet = nothing_sounds(rt) ? rt->quiet + 1 : 0;
+  if (rt->quiet <= rt->line_mask / DV_QUANTUM) return;
+  rt->asleep = true;
+  memset(&rt->eq, 0, sizeof rt->eq);
+  memset(rt->effect_line, 0, (rt->line_mask + 1) * sizeof *rt->effect_line);
+}
+
 static void end_quantum(dv_rt* rt)
 {
   float send[2][DV_QUANTUM], reverb[2][DV_QUANTUM];
@@ -413,6 +441,38 @@ static void end_quantum(dv_rt* rt)
   if (!all_finite(rt->now.wet[0]) || !all_finite(rt->now.wet[1])) reset_space(rt);
   dv_rt_lookahead_advance(rt->lookahead);
   rt->at = 0;
+  consider_sleep(rt);
+}
+
+/* Makes up for the zeros of the running quantum that were slept through; of whole quanta nothing would be left. */
+static void wake(dv_rt* rt)
+{
+  if (!rt->asleep) return;
+  const float zeros[DV_QUANTUM] = {0};
+  float left[DV_QUANTUM], right[DV_QUANTUM];
+  const size_t missed = rt->at;
+  const dv_flush_state saved = dv_flush_on();
+  rt->asleep = false;
+  rt->quiet = 0;
+  rt->at = 0;
+  if (missed) process_part(rt, zeros, left, right, missed);
+  dv_flush_restore(saved);
+}
+
+/* Zeros on to zeros.  False when there is something to compute. */
+static bool sleep_on(dv_rt* rt, const float* in, float* left, float* right, size_t n)
+{
+  if (!rt->asleep) return false;
+  if (!(dv_peak(in, n) == 0.0f) || atomic_load_explicit(&rt->incoming, memory_order_relaxed)) {
+    wake(rt);
+    return false;
+  }
+  memset(left, 0, n * sizeof *left);
+  memset(right, 0, n * sizeof *right);
+  const float taken = 1.0f - (float)rt->dynamics.gain;
+  if (rt->peak[3] < taken) rt->peak[3] = taken;
+  rt->at = (rt->at + n) % DV_QUANTUM;
+  return true;
 }
 
 void dv_rt_process(dv_rt* rt, const float* in, float* left, float* right, size_t frames)
@@ -427,8 +487,10 @@ void dv_rt_process(dv_rt* rt, const float* in, float* left, float* right, size_t
   memset(rt->peak, 0, sizeof rt->peak);
   for (size_t done = 0; done < frames;) {
     const size_t room = DV_QUANTUM - rt->at, n = frames - done < room ? frames - done : room;
-    process_part(rt, in + done, left + done, right + done, n);
-    if (rt->at == DV_QUANTUM) end_quantum(rt);
+    if (!sleep_on(rt, in + done, left + done, right + done, n)) {
+      process_part(rt, in + done, left + done, right + done, n);
+      if (rt->at == DV_QUANTUM) end_quantum(rt);
+    }
     done += n;
   }
   dv_flush_restore(saved);

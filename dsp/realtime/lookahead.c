@@ -30,6 +30,7 @@ struct dv_rt_lookahead {
   float* history;                     /* spectra of the last windows, [slot][SPECTRUM] */
   size_t head;                        /* slot of the newest; older ones follow */
   bool empty;                         /* no gain since reset */
+  size_t steady;                      /* quanta since two differed */
   float gains[2 * DV_QUANTUM + DV_F8]; /* the last and the running quantum */
   float partial[2][DV_QUANTUM];       /* what the partitions give in the running quantum, current and other */
 };
@@ -117,6 +118,7 @@ void dv_rt_lookahead_reset(dv_rt_lookahead* la)
   if (la->set[la->current].delay != la->target) compute_taps(la, la->target, &la->set[la->current]);
   la->head = 0;
   la->empty = true;
+  la->steady = 0;
   memset(la->gains, 0, sizeof la->gains);
   memset(la->partial, 0, sizeof la->partial);
 }
@@ -216,9 +218,22 @@ static void advance_fade(dv_rt_lookahead* la)
   }
 }
 
+bool dv_rt_lookahead_steady(const dv_rt_lookahead* la)
+{
+  return la->fade < 0 && la->target == la->set[la->current].delay && la->steady > la->partitions + 1;
+}
+
+static bool all_equal(const float* x, int n)
+{
+  for (int i = 1; i < n; ++i)
+    if (x[i] != x[0]) return false;
+  return true;
+}
+
 void dv_rt_lookahead_advance(dv_rt_lookahead* la)
 {
   advance_fade(la);
+  la->steady = all_equal(la->gains, FFT_SIZE) ? la->steady + 1 : 0;
   const dv_rt_complex w = work_pair(la, 0);
   memcpy(w.re, la->gains, FFT_SIZE * sizeof *w.re);
   memset(w.im, 0, FFT_SIZE * sizeof *w.im);

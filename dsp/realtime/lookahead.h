@@ -31,4 +31,8 @@ DV_REALTIME void dv_rt_lookahead_process(dv_rt_lookahead* la, size_t at, const f
 /* Ends the quantum. */
 DV_REALTIME void dv_rt_lookahead_advance(dv_rt_lookahead* la);
 
+/* True when all gains within the filter's reach are the same and D does not change: more of the same gain would
+   change nothing. */
+DV_REALTIME bool dv_rt_lookahead_steady(const dv_rt_lookahead* la);
+
 #endif

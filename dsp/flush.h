@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Private: denormal numbers off while the engine computes.  Where the processor has no such switch that we know,
+/* Private: denormal numbers off while filters run: ringing out would cost 30 times as much.  Where the processor has no such switch that we know,
  * the engine's own thresholds keep denormals rare. */
-#ifndef DIFFVOX_RT_FLUSH_H
-#define DIFFVOX_RT_FLUSH_H
+#ifndef DIFFVOX_FLUSH_H
+#define DIFFVOX_FLUSH_H
 
 #if defined(__SSE2__)
 #include <xmmintrin.h>

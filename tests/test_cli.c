@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+/* diffvox-fit and diffvox-loss as a user runs them, above all on what cannot work.
+   usage: test_cli PATH_OF_DIFFVOX_FIT PATH_OF_DIFFVOX_LOSS PATH_OF_DIFFVOX_RENDER */
+#include "presets/preset.h"
+#include "support/dv_cli.h"
+
+#include <errno.h>
+#include <time.h>
+
+enum { FIT, LOSS, RENDER, PROGRAMS, FRAMES = 26460 };
+
+static const char* programs[PROGRAMS]; /* set once by main */
+
+typedef struct {
+  int program;
+  const char *args, *fragment;
+} row;
+
+static void expect_rows(dv_temp* t, const row* rows, size_t count, int status)
+{
+  for (size_t r = 0; r < count; ++r)
+    dv_cli_expect(t, programs[rows[r].program], rows[r].args, status, rows[r].fragment);
+}
+
+static void expect(dv_temp* t, int program, const char* args, int status, const char* fragment)
+{
+  dv_cli_expect(t, programs[program], args, status, fragment);
+}
+
+/* The file's contents with a zero byte behind; free it. */
+static char* contents(dv_temp* t, const char* name, size_t* size)
+{
+  FILE* in = fopen(dv_temp_path(t, name), "rb");
+  if (!in) fail_msg("%s: %s", name, strerror(errno));
+  struct stat st;
+  assert_int_equal(fstat(fileno(in), &st), 0);
+  char* data = malloc((size_t)st.st_size + 1);
+  assert_non_null(data);
+  assert_int_equal(fread(data, 1, (size_t)st.st_size, in), st.st_size);
+  data[st.st_size] = '\0';
+  fclose(in);
+  *size = (size_t)st.st_size;
+  return data;
+}
+
+static void expect_same_bytes(dv_temp* t, const char* first, const char* second)
+{
+  size_t sizes[2];
+  char *a = contents(t, first, &sizes[0]), *b = contents(t, second, &sizes[1]);
+  if (sizes[0] != sizes[1] || memcmp(a, b, sizes[0])) fail_msg("%s and %s differ", first, second);
+  free(a);
+  free(b);
+}
+
+/* losses.csv without its last column, the elapsed seconds, which is the only thing that may differ; free it. */
+static char* losses_without_times(dv_temp* t, const char* name)
+{
+  size_t size;
+  char *text = contents(t, name, &size), *to = text;
+  for (char* line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+    char* comma = strrchr(line, ',');
+    assert_non_null(comma);
+    const size_t length = (size_t)(comma - line);
+    memmove(to, line, length);
+    to[length] = '\n';
+    to += length + 1;
+  }
+  *to = '\0';
+  return text;
+}
+
+static void expect_same_fit(dv_temp* t, const char* first, const char* second)
+{
+  static const char* const files[] = {"preset.json", "render.wav"};
+  char a[256], b[256];
+  for (size_t i = 0; i < 2; ++i) {
+    snprintf(a, sizeof a, "%s/%s", first, files[i]);
+    snprintf(b, sizeof b, "%s/%s", second, files[i]);
+    expect_same_bytes(t, a, b);
+  }
+  snprintf(a, sizeof a, "%s/losses.csv", first);
+  snprintf(b, sizeof b, "%s/losses.csv", second);
+  char *losses = losses_without_times(t, a), *others = losses_without_times(t, b);
+  assert_string_equal(losses, others);
+  free(losses);
+  free(others);
+}
+
+/* The three files of a fit: readable, of one run, and nothing beside them.  Returns the number of steps. */
+static size_t check_results(dv_temp* t, const char* folder, size_t frames, const char* ended)
+{
+  char path[256];
+  dv_preset preset;
+  dv_audio audio;
+  dv_error err = {""};
+  dv_temp inside = {.dir = ""};
+  size_t size, lines = 0;
+  snprintf(path, sizeof path, "%s/preset.json", folder);
+  if (dv_preset_read(dv_temp_path(t, path), &preset, &err)) fail_msg("%s", err.text);
+  const dv_preset_note *end = dv_preset_find_note(&preset, "ended"), *count = dv_preset_find_note(&preset, "steps");
+  assert_non_null(end);
+  assert_string_equal(end->text, ended);
+  assert_non_null(count);
+  const size_t steps = (size_t)count->number;
+  snprintf(path, sizeof path, "%s/losses.csv", folder);
+  char* csv = contents(t, path, &size);
+  for (const char* c = csv; *c; ++c) lines += *c == '\n';
+  assert_int_equal(lines, steps + 1);
+  assert_ptr_equal(strstr(csv, "step,total,mss_lr,mss_ms,mldr_lr,mldr_ms,regulariser,elapsed_s\n0,"), csv);
+  assert_null(strstr(csv, "nan"));
+  free(csv);
+  snprintf(path, sizeof path, "%s/render.wav", folder);
+  dv_cli_read(t, path, &audio);
+  assert_int_equal(audio.channels, 2);
+  assert_int_equal(audio.frames, frames);
+  dv_audio_free(&audio);
+  snprintf(inside.dir, sizeof inside.dir, "%.200s/%.50s", t->dir, folder);
+  assert_int_equal(dv_temp_count(&inside), 3);
+  return steps;
+}
+
+/* As no exporter should: dv_audio_write refuses what is not finite. */
+static void patch_last_sample(dv_temp* t, const char* name, float value)
+{
+  FILE* out = fopen(dv_temp_path(t, name), "r+b");
+  assert_non_null(out);
+  assert_int_equal(fseek(out, -4, SEEK_END), 0);
+  assert_int_equal(fwrite(&value, 4, 1, out), 1);
+  fclose(out);
+}
+
+static void write_scaled(dv_temp* t, const char* name, double factor)
+{
+  dv_audio a;
+  dv_cli_read(t, "wet.wav", &a);
+  for (size_t i = 0; i < a.channels * a.frames; ++i) a.samples[i] = (float)(factor * (double)a.samples[i]);
+  assert_int_equal(dv_audio_write(dv_temp_path(t, name), &a, NULL, NULL), DV_OK);
+  dv_audio_free(&a);
+}
+
+/* Good stems, and one file for everything that can be wrong with a stem. */
+static int write_stems(void** state)
+{
+  static const unsigned char no_frames[44] = "RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\3\0\1\0"
+                                             "\x44\xac\0\0\x10\xb1\2\0\4\0\x20\0data";
+  if (dv_temp_setup(state)) return -1;
+  dv_temp* t = *state;
+  size_t size;
+  dv_cli_voice(t, "dry.wav", 1, FRAMES, 44100.0);
+  dv_cli_voice(t, "wet.wav", 2, FRAMES, 44100.0);
+  dv_cli_voice(t, "mono.wav", 1, FRAMES - 100, 44100.0);
+  dv_cli_voice(t, "wide.wav", 64, FRAMES, 44100.0);
+  dv_cli_voice(t, "one.wav", 1, 1, 44100.0);
+  dv_cli_voice(t, "1024.wav", 2, 1024, 44100.0);
+  dv_cli_voice(t, "1025.wav", 2, 1025, 44100.0);
+  dv_cli_voice(t, "brief.wav", 2, 17000, 44100.0);
+  dv_cli_voice(t, "8000.wav", 2, 8000, 8000.0);
+  dv_cli_voice(t, "48000.wav", 2, 48000, 48000.0);
+  dv_cli_voice(t, "192000.wav", 2, 192000, 192000.0);
+  dv_cli_voice(t, "nan.wav", 2, FRAMES, 44100.0);
+  dv_cli_voice(t, "inf.wav", 2, FRAMES, 44100.0);
+  patch_last_sample(t, "nan.wav", NAN);
+  patch_last_sample(t, "inf.wav", -INFINITY);
+  write_scaled(t, "silent.wav", 0.0);
+  write_scaled(t, "faint.wav", 1e-5);
+  write_scaled(t, "loud.wav", 1e6);
+  write_scaled(t, "vast.wav", 1e38);
+  char* wet = contents(t, "wet.wav", &size);
+  dv_temp_file(t, "empty.wav", "", 0);
+  dv_temp_file(t, "none.wav", no_frames, sizeof no_frames);
+  dv_temp_file(t, "half.wav", wet, size / 2);
+  memset(wet + 12, 0x5a, 24);
+  dv_temp_file(t, "corrupt.wav", wet, size);
+  free(wet);
+  dv_temp_file(t, "text.wav", "hello", 5);
+  return mkdir(dv_temp_path(t, "folder"), 0755);
+}
+
+/* ---- usage ---- */
+
+static void test_wrong_usage_exits_with_2(void** state)
+{
+  static const row rows[] = {
+    {FIT, "", "wants two files, DRY and WET"},
+    {FIT, "dry.wav -o out", "wants two files, DRY and WET"},
+    {FIT, "dry.wav wet.wav wet.wav -o out", "wants two files, DRY and WET"},
+    {FIT, "dry.wav wet.wav", "wants a folder for its results: -o DIR"},
+    {FIT, "dry.wav wet.wav -o ''", "wants a folder for its results: -o DIR"},
+    {FIT, "dry.wav wet.wav -o", "see diffvox-fit --help"},
+    {FIT, "dry.wav wet.wav -o out --frobnicate", "see diffvox-fit --help"},
+    {FIT, "dry.wav wet.wav -o out -n 0", "--steps wants a whole number from 1, not 0"},
+    {FIT, "dry.wav wet.wav -o out -n -3", "--steps wants a whole number from 1, not -3"},
+    {FIT, "dry.wav wet.wav -o out -n 1.5", "--steps wants a whole number from 1, not 1.5"},
+    {FIT, "dry.wav wet.wav -o out -n 20x", "--steps wants a whole number from 1, not 20x"},
+    {FIT, "dry.wav wet.wav -o out -n nan", "--steps wants a whole number from 1, not nan"},
+    {FIT, "dry.wav wet.wav -o out -n ''", "--steps wants a whole number from 1"},
+    {FIT, "dry.wav wet.wav -o out -j 0", "--threads wants 1 to 1024, not 0"},
+    {FIT, "dry.wav wet.wav -o out -j many", "--threads wants 1 to 1024, not many"},
+    {FIT, "dry.wav wet.wav -o out --learning-rate 0", "--learning-rate wants 1e-9 to 10, not 0"},
+    {FIT, "dry.wav wet.wav -o out --learning-rate inf", "--learning-rate wants 1e-9 to 10, not inf"},
+    {FIT, "dry.wav wet.wav -o out --seed -1", "--seed wants a whole number from 0, not -1"},
+    {FIT, "dry.wav wet.wav -o out --seed 1e17", "--seed wants a whole number from 0, not 1e17"},
+    {FIT, "dry.wav wet.wav -o out --lufs 3", "--lufs wants 'off' or -60 to 0, not 3"},
+    {FIT, "dry.wav wet.wav -o out --lufs on", "--lufs wants 'off' or -60 to 0, not on"},
+    {LOSS, "", "wants two files, PRED and TARGET"},
+    {LOSS, "wet.wav", "wants two files, PRED and TARGET"},
+    {LOSS, "wet.wav wet.wav wet.wav", "wants two files, PRED and TARGET"},
+    {LOSS, "wet.wav wet.wav --frobnicate", "see diffvox-loss --help"},
+  };
+  dv_temp* t = *state;
+  const size_t before = dv_temp_count(t);
+  expect_rows(t, rows, sizeof rows / sizeof *rows, 2);
+  assert_int_equal(dv_temp_count(t), before);
+}
+
+static void test_help_and_version_exit_with_0(void** state)
+{
+  static const row rows[] = {
+    {FIT, "--help", "usage: diffvox-fit DRY WET -o DIR"},
+    {FIT, "--version", "diffvox-fit " DV_VERSION},
+    {LOSS, "--help", "usage: diffvox-loss PRED TARGET"},
+    {LOSS, "--version", "diffvox-loss " DV_VERSION},
+  };
+  expect_rows(*state, rows, sizeof rows / sizeof *rows, 0);
+}
+
+/* ---- stems ---- */
+
+/* In either place of both programs. */
+static void test_unreadable_audio_exits_with_1(void** state)
+{
+  static const char* const files[][2] = {
+    {"absent.wav", "absent.wav: cannot read: No such file or directory; check the spelling"},
+    {"folder", "folder: is a folder; give the name of an audio file"},
+    {"/dev/null", "/dev/null: is a device or pipe; give the name of an audio file"},
+    {"empty.wav", "empty.wav: is empty (0 bytes); export the file again"},
+    {"none.wav", "none.wav: holds no audio (0 frames); export the file again"},
+    {"half.wav", "frames are there; export the file again"},
+    {"corrupt.wav", "corrupt.wav: cannot be read as audio"},
+    {"text.wav", "text.wav: cannot be read as audio"},
+    {"nan.wav", "nan.wav: sample 26459 of channel 2 (at 0.600 s) is not a number; repair or export the file again"},
+    {"inf.wav", "inf.wav: sample 26459 of channel 2 (at 0.600 s) is infinite; repair or export the file again"},
+    {"8000.wav", "8000.wav: sample rate is 8000 Hz"},
+    {"48000.wav", "resample it, for example with: sox IN -r 44100 OUT"},
+    {"192000.wav", "192000.wav: sample rate is 192000 Hz"},
+  };
+  dv_temp* t = *state;
+  const size_t before = dv_temp_count(t);
+  for (size_t f = 0; f < sizeof files / sizeof *files; ++f)
+    for (int place = 0; place < 4; ++place) {
+      char args[128];
+      snprintf(args, sizeof args, "%s %s%s", place % 2 ? "wet.wav" : files[f][0], place % 2 ? files[f][0] : "wet.wav",
+               place < 2 ? " -o out" : "");
+      expect(t, place < 2 ? FIT : LOSS, args, 1, files[f][1]);
+    }
+  assert_int_equal(dv_temp_count(t), before);
+}
+
+static void test_stems_that_cannot_be_fitted_exit_with_1(void** state)
+{
+  static const row rows[] = {
+    {FIT, "one.wav wet.wav -o out", "one.wav: loudness cannot be measured: 0.00 s of signal, at least 0.4 s"},
+    {FIT, "dry.wav brief.wav -o out", "0.39 s of signal, at least 0.4 s are needed; --lufs off takes it"},
+    {FIT, "dry.wav one.wav -o out --lufs off", "at least 1025 are needed"},
+    {FIT, "1024.wav wet.wav -o out --lufs off", "1024 samples are too few to compare spectra: at least 1025"},
+    {FIT, "silent.wav wet.wav -o out", "silent.wav: loudness cannot be measured: the signal is quieter than -70 LUFS"},
+    {FIT, "dry.wav silent.wav -o out", "silent.wav: loudness cannot be measured: the signal is quieter than -70 LUFS"},
+    {FIT, "silent.wav wet.wav -o out --lufs off", "the dry stem is silent (below -60 dBFS) throughout"},
+    {FIT, "dry.wav silent.wav -o out --lufs off", "the wet stem is silent (below -60 dBFS)"},
+    {FIT, "dry.wav faint.wav -o out --lufs off", "the wet stem is silent (below -60 dBFS)"},
+    {FIT, "dry.wav wide.wav -o out", "wide.wav: 64 channels, the wet stem has one or two; mix it down first"},
+    {FIT, "loud.wav wet.wav -o out", "is more than 100 dB from -18; bring it to full scale"},
+    {FIT, "dry.wav loud.wav -o out", "loud.wav: its loudness, 105 LUFS, is more than 100 dB from -18"},
+    {FIT, "vast.wav wet.wav -o out --lufs off", "bring the stems to full scale"},
+    {FIT, "dry.wav vast.wav -o out --lufs off", "bring the stems to full scale"},
+    {LOSS, "one.wav wet.wav", "only 1 samples to compare; at least 1025 (23 ms) are needed"},
+    {LOSS, "wet.wav 1024.wav", "only 1024 samples to compare; at least 1025 (23 ms) are needed"},
+    {LOSS, "wide.wav wet.wav", "wide.wav: 64 channels, the losses compare mono or stereo"},
+    {LOSS, "wet.wav vast.wav", "samples are so large that the losses overflow; bring them to full scale"},
+  };
+  dv_temp* t = *state;
+  expect_rows(t, rows, sizeof rows / sizeof *rows, 1);
+  remove(dv_temp_path(t, "out")); /* the folder exists where only the fit itself could tell; it is empty */
+  assert_int_equal(access(dv_temp_path(t, "out"), F_OK), -1);
+}
+
+static void test_unusual_stems_are_fitted(void** state)
+{
+  static const struct {
+    const char *args, *says;
+    size_t frames;
+  } rows[] = {
+    {"wide.wav mono.wav", "using the first 0.60 s: the stems differ in length (0.60 s dry, 0.60 s wet)", FRAMES - 100},
+    {"mono.wav wet.wav", "1 chunks (0 silent ones left out)", FRAMES - 100},
+    {"dry.wav 1025.wav --lufs off", "using the first 0.02 s", 1025},
+    {"wet.wav loud.wav --lufs off", "1 chunks", FRAMES},
+  };
+  dv_temp* t = *state;
+  for (size_t r = 0; r < sizeof rows / sizeof *rows; ++r) {
+    char args[128], folder[16];
+    snprintf(folder, sizeof folder, "unusual%zu", r);
+    snprintf(args, sizeof args, "%s -o %s -n 2", rows[r].args, folder);
+    expect(t, FIT, args, 0, rows[r].says);
+    assert_int_equal(check_results(t, folder, rows[r].frames, "all steps done"), 2);
+  }
+}
+
+static void test_loss_of_equal_files_is_zero_even_of_silence(void** state)
+{
+  dv_temp* t = *state;
+  expect(t, LOSS, "wet.wav wet.wav", 0, "mldr_ms  0.0000\ntotal    0.0000\n");
+  expect(t, LOSS, "silent.wav silent.wav", 0, "mldr_ms  0.0000\ntotal    0.0000\n");
+  expect(t, LOSS, "--json 1025.wav 1025.wav", 0, "\"total\": 0, \"samples\": 1025, \"sample_rate_hz\": 44100}\n");
+  expect(t, LOSS, "dry.wav mono.wav", 0, "comparing the first 0.598 s: dry.wav has 0.600 s, mono.wav 0.598 s");
+}
+
+/* ---- places to write to ---- */
+
+static void test_bad_output_is_found_before_the_fit(void** state)
+{
+  static const row rows[] = {
+    {FIT, "dry.wav wet.wav -o text.wav", "text.wav: cannot make the folder: File exists; choose another with -o"},
+    {FIT, "dry.wav wet.wav -o text.wav/out", "text.wav/out: cannot make the folder: Not a directory"},
+    {FIT, "dry.wav wet.wav -o no/where", "no/where: cannot make the folder: No such file or directory"},
+    {FIT, "dry.wav wet.wav -o folder", "folder/render.wav: is a folder, not a file"},
+    {FIT, "dry.wav mine/render.wav -o mine", "mine/render.wav: is a stem and would be replaced; choose another folder"},
+    {FIT, "mine/render.wav wet.wav -o ./folder/../mine", "render.wav: is a stem and would be replaced"},
+  };
+  dv_temp* t = *state;
+  assert_int_equal(mkdir(dv_temp_path(t, "folder/render.wav"), 0755), 0);
+  assert_int_equal(mkdir(dv_temp_path(t, "mine"), 0755), 0);
+  dv_cli_voice(t, "mine/render.wav", 2, FRAMES, 44100.0);
+  /* Steps that would take hours: the answer comes before them. */
+  for (size_t r = 0; r < sizeof rows / sizeof *rows; ++r) {
+    char args[256];
+    snprintf(args, sizeof args, "%s -n 1000000", rows[r].args);
+    expect(t, rows[r].program, args, 1, rows[r].fragment);
+  }
+}
+
+/* Starts a fit of many steps; its messages go to `log`. */
+static pid_t start_fit(dv_temp* t, const char* folder, const char* log)
+{
+  const pid_t child = fork();
+  assert_true(child >= 0);
+  if (child) return child;
+  const char* words[] = {"diffvox-fit", "dry.wav", "wet.wav", "-o", folder, "-n", "1000000", "-j", "1", NULL};
+  if (chdir(t->dir) || !freopen(log, "w", stderr) || !freopen("/dev/null", "w", stdout)) _exit(99);
+  execv(programs[FIT], (char**)words);
+  _exit(99);
+}
+
+static void test_unwritable_folder_is_found_before_the_fit(void** state)
+{
+  dv_temp* t = *state;
+  int result = 0;
+  size_t size;
+  dv_temp_file(t, "log", "", 0);
+  assert_int_equal(chmod(t->path, 0666), 0);
+  dv_temp_forbid(t);
+  const pid_t child = start_fit(t, "never", "log"); /* not by a shell, which would become root again */
+  dv_temp_allow(t);
+  assert_int_equal(waitpid(child, &result, 0), child);
+  char* said = contents(t, "log", &size);
+  const bool started = WEXITSTATUS(result) != 99;
+  if (started && (WEXITSTATUS(result) != 1 || !strstr(said, "never: cannot make the folder: Permission denied")))
+    fail_msg("status %d, \"%s\"", result, said);
+  free(said);
+  if (!started) skip(); /* the program lies where nobody but root can run it */
+}
+
+/* The settings and losses fit on the disk, the sound does not: what fits is kept, and an older render.wav too. */
+static void test_full_disk_keeps_what_fits(void** state)
+{
+  dv_temp* t = *state;
+  char command[2048], output[4096];
+  expect(t, FIT, "dry.wav wet.wav -o full -n 1", 0, "");
+  dv_cli_voice(t, "full/render.wav", 2, 10, 44100.0);
+  snprintf(command, sizeof command, "ulimit -f 40; '%s' dry.wav wet.wav -o full -n 2", programs[FIT]);
+  assert_int_equal(dv_cli_shell(t, command, output, sizeof output), 1);
+  if (!strstr(output, "full/render.wav: cannot write: File too large")) fail_msg("%s", output);
+  assert_int_equal(check_results(t, "full", 10, "all steps done"), 2);
+  snprintf(command, sizeof command, "ulimit -f 40; '%s' -p neutral dry.wav new.wav", programs[RENDER]);
+  assert_int_equal(dv_cli_shell(t, command, output, sizeof output), 1);
+  if (!strstr(output, "new.wav: cannot write: File too large")) fail_msg("%s", output);
+  assert_int_equal(access(dv_temp_path(t, "new.wav"), F_OK), -1);
+}
+
+static void test_results_survive_closed_streams(void** state)
+{
+  dv_temp* t = *state;
+  expect(t, FIT, "mono.wav wet.wav -o open -n 2", 0, "");
+  expect(t, FIT, "mono.wav wet.wav -o closed -n 2 <&- >&- 2>&-", 0, "");
+  expect_same_fit(t, "open", "closed");
+}
+
+static void test_numbers_that_cannot_be_printed_are_a_failure(void** state)
+{
+  expect(*state, LOSS, "wet.wav wet.wav >&-", 1, "standard output: cannot write: Bad file descriptor");
+  if (access("/dev/full", W_OK)) skip();
+  expect(*state, LOSS, "wet.wav wet.wav >/dev/full", 1, "standard output: cannot write: No space left on device");
+  expect(*state, LOSS, "wet.wav wet.wav --json >/dev/full", 1, "standard output: cannot write: No space left");
+}
+
+/* ---- what a fit promises ---- */
+
+static void test_interrupted_fit_keeps_the_best_so_far(void** state)
+{
+  static const struct timespec pause = {0, 10000000};
+  dv_temp* t = *state;
+  int result = 0;
+  const pid_t child = start_fit(t, "stopped", "/dev/null");
+  for (int i = 0; access(dv_temp_path(t, "stopped"), F_OK) && i < 6000; ++i) nanosleep(&pause, NULL);
+  kill(child, SIGINT); /* it listens from before the folder is made */
+  assert_int_equal(waitpid(child, &result, 0), child);
+  assert_true(WIFEXITED(result));
+  assert_int_equal(WEXITSTATUS(result), 130);
+  assert_true(check_results(t, "stopped", FRAMES, "interrupted") >= 1);
+}
+
+/* 26 s are three chunks, of which the last is silent: chunks and effects are spread over the threads. */
+static void test_threads_and_repetition_change_nothing(void** state)
+{
+  dv_temp* t = *state;
+  const size_t frames = 26 * 44100, heard = 19 * 44100;
+  dv_audio wet;
+  dv_cli_voice(t, "long-dry.wav", 1, frames, 44100.0);
+  dv_cli_voice(t, "long-wet.wav", 2, frames, 44100.0);
+  dv_cli_read(t, "long-wet.wav", &wet);
+  for (size_t c = 0; c < 2; ++c) memset(dv_audio_channel(&wet, c) + heard, 0, (frames - heard) * sizeof(float));
+  assert_int_equal(dv_audio_write(dv_temp_path(t, "long-wet.wav"), &wet, NULL, NULL), DV_OK);
+  dv_audio_free(&wet);
+  expect(t, FIT, "long-dry.wav long-wet.wav -o j1 -n 2 --seed 3 -j 1", 0, "2 chunks (1 silent ones left out)");
+  expect(t, FIT, "long-dry.wav long-wet.wav -o j2 -n 2 --seed 3 -j 2", 0, "");
+  expect_same_fit(t, "j1", "j2");
+  expect(t, FIT, "dry.wav wet.wav -o first -n 2 --seed 5", 0, "");
+  expect(t, FIT, "dry.wav wet.wav -o again -n 2 --seed 5", 0, "");
+  expect(t, FIT, "dry.wav wet.wav -o other -n 2 --seed 6", 0, "");
+  expect_same_fit(t, "first", "again");
+  char *losses = losses_without_times(t, "first/losses.csv"), *others = losses_without_times(t, "other/losses.csv");
+  assert_string_not_equal(losses, others); /* the comparison can fail */
+  free(losses);
+  free(others);
+}
+
+static void test_quiet_fit_says_nothing(void** state)
+{
+  char command[1024], output[1024];
+  snprintf(command, sizeof command, "'%s' --quiet mono.wav wet.wav -o quiet -n 1", programs[FIT]);
+  assert_int_equal(dv_cli_shell(*state, command, output, sizeof output), 0);
+  assert_string_equal(output, "");
+}
+
+/* The preset carries the gains of the loudness normalisation and of the way back. */
+static void test_preset_renders_to_the_sound_of_the_fit(void** state)
+{
+  static const char* const fits[] = {"dry.wav wet.wav", "wide.wav dry.wav --lufs -30", "mono.wav wet.wav --lufs off"};
+  dv_temp* t = *state;
+  for (size_t f = 0; f < sizeof fits / sizeof *fits; ++f) {
+    char args[256];
+    snprintf(args, sizeof args, "%s -o preset -n 2", fits[f]);
+    expect(t, FIT, args, 0, "");
+    snprintf(args, sizeof args, "-p %s %.8s preset.wav", f ? "preset/preset.json" : "preset", fits[f]);
+    expect(t, RENDER, args, 0, "");
+    const double null_db = dv_cli_difference_db(t, "preset/render.wav", "preset.wav");
+    print_message("%s: %.1f dB\n", fits[f], null_db);
+    assert_true(null_db <= -100.0);
+  }
+}
+
+int main(int argc, char** argv)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_wrong_usage_exits_with_2),
+    cmocka_unit_test(test_help_and_version_exit_with_0),
+    cmocka_unit_test(test_unreadable_audio_exits_with_1),
+    cmocka_unit_test(test_stems_that_cannot_be_fitted_exit_with_1),
+    cmocka_unit_test(test_unusual_stems_are_fitted),
+    cmocka_unit_test(test_loss_of_equal_files_is_zero_even_of_silence),
+    cmocka_unit_test(test_bad_output_is_found_before_the_fit),
+    cmocka_unit_test(test_unwritable_folder_is_found_before_the_fit),
+    cmocka_unit_test(test_full_disk_keeps_what_fits),
+    cmocka_unit_test(test_results_survive_closed_streams),
+    cmocka_unit_test(test_numbers_that_cannot_be_printed_are_a_failure),
+    cmocka_unit_test(test_interrupted_fit_keeps_the_best_so_far),
+    cmocka_unit_test(test_threads_and_repetition_change_nothing),
+    cmocka_unit_test(test_quiet_fit_says_nothing),
+    cmocka_unit_test(test_preset_renders_to_the_sound_of_the_fit),
+  };
+  if (argc != 1 + PROGRAMS) {
+    fprintf(stderr, "usage: test_cli PATH_OF_DIFFVOX_FIT PATH_OF_DIFFVOX_LOSS PATH_OF_DIFFVOX_RENDER\n");
+    return 2;
+  }
+  for (int p = 0; p < PROGRAMS; ++p) programs[p] = realpath(argv[1 + p], NULL);
+  return cmocka_run_group_tests_name("cli", tests, write_stems, dv_temp_teardown);
+}
