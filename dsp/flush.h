@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Private: denormal numbers off while filters run: ringing out would cost 30 times as much.  Where the processor has no such switch that we know,
- * the engine's own thresholds keep denormals rare. */
+/* Private: denormal numbers off while filters run: ringing out would cost 30 times as much.  Where the
+ * processor has no such switch that we know, the engine's own thresholds keep denormals rare. */
 #ifndef DIFFVOX_FLUSH_H
 #define DIFFVOX_FLUSH_H
 

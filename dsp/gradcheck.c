@@ -54,7 +54,7 @@ static dv_gradcheck_entry try_step(const dv_gradcheck* check, size_t index, doub
   }
   *at = centre;
   if (kink) return skipped;
-  const double off = fabs(e.finite - gradient), rounding = 4.0 * DBL_EPSILON * magnitude / step;
+  const double off = fabs(e.finite - gradient), rounding = 256.0 * DBL_EPSILON * magnitude / step;
   e.error = off == 0.0 ? 0.0 : off / fmax(fabs(gradient), 1e-3 * check->norm);
   if (e.error <= check->tolerance) return e;
   e.verdict = DV_GRADCHECK_DIFFERS; /* also when it is NaN */

@@ -20,7 +20,7 @@ extern "C" {
 /* A function's value at one point. */
 typedef struct {
   double value;
-  double magnitude;  /* of what was summed: rounding moves value by a few DBL_EPSILON * magnitude; 0 to disregard it */
+  double magnitude;  /* of what was summed: rounding moves value by up to 256 DBL_EPSILON * magnitude; 0: ignore it */
   uint64_t branches; /* digest of the branches taken; 0 when there are none */
 } dv_gradcheck_point;
 

@@ -31,7 +31,8 @@ static const char USAGE[] =
   "preset: medleydb:ROW, medleydb:TRACK, internal:ROW.\n"
   "\n"
   "A parameter agrees when |finite - adjoint| <= 1e-6 max(|adjoint|, 1e-3 |g|), |g| the norm over its\n"
-  "effect's parameters.  It is skipped when every step meets a kink, where the compressor changes its branch.\n"
+  "effect's parameters.  It is skipped when every step meets a kink, where the compressor changes its branch,\n"
+  "or drowns in rounding.\n"
   "\n"
   "options:\n"
   "      --json          print one JSON object\n"
@@ -172,7 +173,7 @@ static void print_table(const report* r)
     printf("%-30s %13.6g %13.6g %5s %14.6e %14.6e %9.1e  %s\n", name, r->raw[i], physical[i],
            dv_parameter_at(i)->unit, r->gradient[i], e->finite, e->error, verdict_names[e->verdict]);
   }
-  printf("%d agree (largest error %.1e, allowed %.0e), %d differ, %d skipped at a kink\n",
+  printf("%d agree (largest error %.1e, allowed %.0e), %d differ, %d skipped\n",
          r->counts[DV_GRADCHECK_AGREES], r->worst, DV_GRADCHECK_TOLERANCE, r->counts[DV_GRADCHECK_DIFFERS],
          r->counts[DV_GRADCHECK_SKIPPED]);
 }
