@@ -37,6 +37,7 @@ struct dv_chain {
   const dv_fft* fft; /* the response's */
   scratch* threads;
   dv_real** spectra; /* E of every chunk */
+  size_t taped;      /* chunks of the last forward, until backward has used what it left */
   slot slot[MAX_SLOTS];
 };
 
@@ -196,6 +197,7 @@ static bool forward_group(dv_chain* ch, const dv_chain_coefs* c, const dv_real* 
 dv_status dv_chain_forward(dv_chain* ch, const dv_chain_params* params, const dv_real* const* x, size_t count,
                            dv_real* y)
 {
+  ch->taped = 0;
   if (count == 0 || count > ch->config.batch) return DV_ERR_ARG;
   dv_chain_coefs c;
   dv_chain_coeffs(params, ch->config.rate_hz, &c);
@@ -210,6 +212,7 @@ dv_status dv_chain_forward(dv_chain* ch, const dv_chain_params* params, const dv
   }
   for (int i = 0; i < ch->slots; ++i)
     if (!ch->slot[i].finite) return DV_ERR_NONFINITE;
+  ch->taped = count;
   return DV_OK;
 }
 
@@ -254,7 +257,8 @@ static void add_front_gradient(const dv_chain_coefs* from, dv_chain_coefs* to)
 dv_status dv_chain_backward(dv_chain* ch, const dv_chain_params* params, const dv_real* const* x, size_t count,
                             const dv_real* gy, dv_delay_gradient gradient, dv_chain_params* gp, dv_real* const* gx)
 {
-  if (count == 0 || count > ch->config.batch) return DV_ERR_ARG;
+  if (count == 0 || count != ch->taped) return DV_ERR_ARG;
+  ch->taped = 0;
   dv_chain_coefs c, gc;
   memset(&gc, 0, sizeof gc);
   dv_chain_coeffs(params, ch->config.rate_hz, &c);

@@ -47,7 +47,8 @@ DV_NODISCARD dv_status dv_chain_forward(dv_chain* chain, const dv_chain_params* 
 
 /* Adjoint of the last forward, on the same x and params: gy laid out as y.  ADDS into *gp and, where gx and
    gx[item] are not NULL, into gx[item].  gradient chooses the delay time's (dsp/delay_response.h); only
-   DV_DELAY_TRAIN touches gp->log_damp. */
+   DV_DELAY_TRAIN touches gp->log_damp.  Once per forward: it consumes what that kept.  DV_ERR_ARG: no successful
+   forward of `count` chunks before.  DV_ERR_NONFINITE: a gradient is not finite. */
 DV_NODISCARD dv_status dv_chain_backward(dv_chain* chain, const dv_chain_params* params, const dv_real* const* x,
                                          size_t count, const dv_real* gy, dv_delay_gradient gradient,
                                          dv_chain_params* gp, dv_real* const* gx);

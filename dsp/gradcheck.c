@@ -54,7 +54,7 @@ static dv_gradcheck_entry try_step(const dv_gradcheck* check, size_t index, doub
   }
   *at = centre;
   if (kink) return skipped;
-  const double off = fabs(e.finite - gradient), rounding = 256.0 * DBL_EPSILON * magnitude / step;
+  const double off = fabs(e.finite - gradient), rounding = 1024.0 * DBL_EPSILON * magnitude / step;
   e.error = off == 0.0 ? 0.0 : off / fmax(fabs(gradient), 1e-3 * check->norm);
   if (e.error <= check->tolerance) return e;
   e.verdict = DV_GRADCHECK_DIFFERS; /* also when it is NaN */
@@ -63,7 +63,7 @@ static dv_gradcheck_entry try_step(const dv_gradcheck* check, size_t index, doub
 
 dv_gradcheck_entry dv_gradcheck_one(const dv_gradcheck* check, size_t index, double step, double gradient)
 {
-  static const int octaves[] = {0, -1, -2, -3, -4, -5, -6, -7, 1, 2, 3, 4, 5, 6, 7};
+  static const int octaves[] = {0, -1, -2, -3, -4, -5, -6, -7, 1, 2, 3, 4, 5, 6, 7, -8, -9, -10, -11, -12, -13, -14};
   dv_gradcheck_entry best = {(double)NAN, (double)NAN, DV_GRADCHECK_SKIPPED};
   for (size_t i = 0; i < sizeof octaves / sizeof *octaves; ++i) {
     const dv_gradcheck_entry e = try_step(check, index, ldexp(step, octaves[i]), gradient);

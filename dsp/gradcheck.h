@@ -20,7 +20,8 @@ extern "C" {
 /* A function's value at one point. */
 typedef struct {
   double value;
-  double magnitude;  /* of what was summed: rounding moves value by up to 256 DBL_EPSILON * magnitude; 0: ignore it */
+  double magnitude;  /* of what was summed: rounding, which recursions amplify, may move value by 1024 DBL_EPSILON
+                        times it */
   uint64_t branches; /* digest of the branches taken; 0 when there are none */
 } dv_gradcheck_point;
 
@@ -49,9 +50,9 @@ typedef struct {
 DV_NODISCARD dv_status dv_gradcheck_begin(dv_gradcheck* check);
 
 /* Checks the gradient with respect to theta[index].  No step suits every setting: too large a one truncates or meets
-   kinks, too small a one rounds.  So 1/2 to 1/128 and 2 to 128 times of it are tried before a gradient differs;
-   a wrong one differs at all of them, by more than rounding explains at one.  Skipped is what meets a kink or drowns in
-   rounding at each step.  A failing function or a value that is not finite differs. */
+   kinks, too small a one rounds.  So powers of two from 2^-14 to 2^7 times it are tried before a gradient differs; a
+   wrong one differs at all of them, by more than rounding explains at one.  Skipped is what meets a kink or drowns
+   in rounding at each step.  A failing function or a value that is not finite differs. */
 dv_gradcheck_entry dv_gradcheck_one(const dv_gradcheck* check, size_t index, double step, double gradient);
 
 /* Norm of a chain's gradient over the parameters of one effect: |g| for each of them. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* diffvox-gradcheck: the chain's adjoints against finite differences at a preset, in double precision. */
+#include "datasets/file.h"
 #include "dsp/gradcheck.h"
 #include "presets/corpus.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <math.h>
@@ -201,10 +203,11 @@ static dv_status print_json(const options* o, const report* r, dv_error* err)
                           DV_GRADCHECK_TOLERANCE, "largest_error", r->worst, "agree",
                           r->counts[DV_GRADCHECK_AGREES], "differ", r->counts[DV_GRADCHECK_DIFFERS], "skipped",
                           r->counts[DV_GRADCHECK_SKIPPED], "parameters", parameters);
-  const bool failed = !all || json_dumpf(all, stdout, JSON_INDENT(1));
+  if (!all) return dv_fail(err, DV_ERR_NOMEM, "out of memory for the report");
+  const bool failed = json_dumpf(all, stdout, JSON_INDENT(1)) || putchar('\n') == EOF;
+  const int reason = errno;
   json_decref(all);
-  putchar('\n');
-  return failed ? dv_fail(err, DV_ERR_NOMEM, "out of memory for the report") : DV_OK;
+  return failed ? dv_file_error(err, "standard output", "write", reason) : DV_OK;
 }
 
 int main(int argc, char** argv)
@@ -218,7 +221,7 @@ int main(int argc, char** argv)
   dv_status status = run(&o, &r, &err);
   if (!status && o.json) status = print_json(&o, &r, &err);
   if (!status && !o.json) print_table(&r);
-  if (!status && fflush(stdout) != 0) status = dv_fail(&err, DV_ERR_IO, "cannot write the result");
+  if (!status && fflush(stdout) != 0) status = dv_file_error(&err, "standard output", "write", errno);
   if (status) fprintf(stderr, "diffvox-gradcheck: %s\n", err.text);
   return status || r.counts[DV_GRADCHECK_DIFFERS] ? EXIT_FAILURE : EXIT_SUCCESS;
 }

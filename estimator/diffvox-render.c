@@ -193,6 +193,9 @@ static dv_status convert(const options* o, const dv_preset* preset, dv_audio* in
   dv_progress_start(&progress, stderr, o->quiet);
   status = render(o, preset, in, out, &progress, err);
   dv_progress_end(&progress);
+  if (status == DV_ERR_NONFINITE)
+    return dv_fail(err, status, "%s: is so loud that the effects overflow; bring it to full scale",
+                   dv_file_label(o->input));
   if (status) return status;
   apply_gain(out, preset->output_gain_db);
   size_t clipped = 0;

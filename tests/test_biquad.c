@@ -69,7 +69,8 @@ static void test_bands_are_stable_all_over_their_ranges(void** state)
   (void)state;
   uint64_t seed = 11;
   for (int i = 0; i < 2000; ++i) {
-    const double freq = 16.0 * pow(1500.0, 0.5 * (dv_rand(&seed) + 1.0)), q = 0.1 * pow(300.0, 0.5 * (dv_rand(&seed) + 1.0));
+    const double freq = 16.0 * pow(1500.0, 0.5 * (dv_rand(&seed) + 1.0));
+    const double q = 0.1 * pow(300.0, 0.5 * (dv_rand(&seed) + 1.0));
     const double gain = 60.0 * dv_rand(&seed), rate = i % 2 ? 8000.0 : 44100.0;
     dv_biquad c[5];
     dv_peak_coeffs(&(dv_peak_params){gain, freq, q}, rate, &c[0]);

@@ -276,10 +276,12 @@ static void test_stems_that_cannot_be_fitted_exit_with_1(void** state)
     {LOSS, "one.wav wet.wav", "only 1 samples to compare; at least 1025 (23 ms) are needed"},
     {LOSS, "wet.wav 1024.wav", "only 1024 samples to compare; at least 1025 (23 ms) are needed"},
     {LOSS, "wide.wav wet.wav", "wide.wav: 64 channels, the losses compare mono or stereo"},
+    {RENDER, "-p hall vast.wav out.wav", "vast.wav: is so loud that the effects overflow; bring it to full scale"},
     {LOSS, "wet.wav vast.wav", "samples are so large that the losses overflow; bring them to full scale"},
   };
   dv_temp* t = *state;
   expect_rows(t, rows, sizeof rows / sizeof *rows, 1);
+  assert_int_equal(access(dv_temp_path(t, "out.wav"), F_OK), -1);
   remove(dv_temp_path(t, "out")); /* the folder exists where only the fit itself could tell; it is empty */
   assert_int_equal(access(dv_temp_path(t, "out"), F_OK), -1);
 }

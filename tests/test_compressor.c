@@ -73,7 +73,8 @@ static void test_gain_reaches_the_static_curve(void** state)
   fixture* f = *state;
   static const double levels_db[] = {0.0, -10.0, -20.0, -35.0, -50.0, -58.0};
   for (size_t k = 0; k < sizeof levels_db / sizeof *levels_db; ++k) {
-    for (size_t i = 0; i < REALS; ++i) f->x[i] = (dv_real)((i / DV_LANES % 2 ? -1 : 1) * pow(10.0, levels_db[k] / 20.0));
+    const double level = pow(10.0, levels_db[k] / 20.0);
+    for (size_t i = 0; i < REALS; ++i) f->x[i] = (dv_real)(i / DV_LANES % 2 ? -level : level);
     const dv_compressor_tape tape = tape_of(f);
     dv_compressor_state memory;
     dv_compressor_reset(&memory);

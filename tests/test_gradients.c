@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every parameter of every effect: adjoints against 4-point central differences at 100 random settings, in raw
- * values, so that the maps take part.  What meets a kink at every step, or drowns in rounding, is skipped and counted. */
+ * values, so that the maps take part.  What meets a kink at every step, or drowns in rounding, is skipped and
+ * counted. */
 #include "support/dv_test.h"
 
 #include "dsp/delay_response.h"
@@ -24,7 +25,10 @@ enum { SEND = 23, DELAY = 24, DELAY_COUNT = 7, REVERB = 31, REVERB_COUNT = 119, 
 
 /* --- Settings ----------------------------------------------------------------------------------------- */
 
-static double between(uint64_t* seed, double low, double high) { return low + (high - low) * 0.5 * (dv_rand(seed) + 1.0); }
+static double between(uint64_t* seed, double low, double high)
+{
+  return low + (high - low) * 0.5 * (dv_rand(seed) + 1.0);
+}
 
 /* Random raw values in and beyond the region of published presets. */
 static void draw(uint64_t* seed, double raw[DV_PARAM_COUNT])
