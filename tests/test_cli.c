@@ -332,20 +332,22 @@ static void test_bad_output_is_found_before_the_fit(void** state)
   assert_int_equal(mkdir(dv_temp_path(t, "folder/render.wav"), 0755), 0);
   assert_int_equal(mkdir(dv_temp_path(t, "mine"), 0755), 0);
   dv_cli_voice(t, "mine/render.wav", 2, FRAMES, 44100.0);
-  /* Steps that would take hours: the answer comes before them. */
   for (size_t r = 0; r < sizeof rows / sizeof *rows; ++r) {
     char args[256];
-    snprintf(args, sizeof args, "%s -n 1000000", rows[r].args);
+    snprintf(args, sizeof args, "%s -n 1", rows[r].args);
     expect(t, rows[r].program, args, 1, rows[r].fragment);
   }
+  assert_int_equal(access(dv_temp_path(t, "folder/preset.json"), F_OK), -1);
+  assert_int_equal(access(dv_temp_path(t, "mine/preset.json"), F_OK), -1);
 }
 
-/* Starts a fit of many steps; its messages go to `log`. */
+/* Starts a fit that would take a day, if it were left for more than five minutes; its messages go to `log`. */
 static pid_t start_fit(dv_temp* t, const char* folder, const char* log)
 {
   const pid_t child = fork();
   assert_true(child >= 0);
   if (child) return child;
+  alarm(300);
   const char* words[] = {"diffvox-fit", "dry.wav", "wet.wav", "-o", folder, "-n", "1000000", "-j", "1", NULL};
   if (chdir(t->dir) || !freopen(log, "w", stderr) || !freopen("/dev/null", "w", stdout)) _exit(99);
   execv(programs[FIT], (char**)words);

@@ -608,7 +608,7 @@ static void check_chain(const char* name, double rate_hz, size_t active, size_t 
   dv_gradcheck_chain* chain = dv_gradcheck_chain_new(rate_hz, active, samples, 7, &err);
   assert_non_null(chain);
   check_effect(
-    &(effect){name, dv_gradcheck_chain_value, chain_gradient, chain, first, count, settings, rate_hz, 0.005});
+    &(effect){name, dv_gradcheck_chain_value, chain_gradient, chain, first, count, settings, rate_hz, 0.02});
   dv_gradcheck_chain_free(chain);
 }
 
