@@ -9,20 +9,26 @@ typedef enum { PEAK, LOWSHELF, HIGHSHELF, LOWPASS, HIGHPASS } band_kind;
 
 /* The cookbook's intermediate values. */
 typedef struct {
-  double a;        /* A = 10^(gain/40); 1 for passes */
+  double a; /* A = 10^(gain/40); 1 for passes */
   double cos_w, sin_w, alpha, q;
   double w_per_hz; /* dw0/df: 0 where the frequency is clamped */
 } band;
 
 /* Numerator and denominator before division by a0. */
-typedef struct { double b0, b1, b2, a0, a1, a2; } unscaled;
+typedef struct {
+  double b0, b1, b2, a0, a1, a2;
+} unscaled;
 
 static band band_of(double gain_db, double freq_hz, double q, double rate_hz)
 {
   const bool clamped = freq_hz > DV_MAX_FREQ_RATIO * rate_hz;
   const double w = 2.0 * M_PI * (clamped ? DV_MAX_FREQ_RATIO : freq_hz / rate_hz);
-  return (band){.a = pow(10.0, gain_db / 40.0), .cos_w = cos(w), .sin_w = sin(w), .alpha = sin(w) / (2.0 * q),
-                .q = q, .w_per_hz = clamped ? 0.0 : 2.0 * M_PI / rate_hz};
+  return (band){.a = pow(10.0, gain_db / 40.0),
+                .cos_w = cos(w),
+                .sin_w = sin(w),
+                .alpha = sin(w) / (2.0 * q),
+                .q = q,
+                .w_per_hz = clamped ? 0.0 : 2.0 * M_PI / rate_hz};
 }
 
 static unscaled unscaled_of(band_kind kind, const band* t)
@@ -32,10 +38,10 @@ static unscaled unscaled_of(band_kind kind, const band* t)
   case PEAK: return (unscaled){1 + al * a, -2 * c, 1 - al * a, 1 + al / a, -2 * c, 1 - al / a};
   case LOWSHELF:
     return (unscaled){a * (up - down * c + s), 2 * a * (down - up * c), a * (up - down * c - s),
-                      up + down * c + s, -2 * (down + up * c), up + down * c - s};
+                      up + down * c + s,       -2 * (down + up * c),    up + down * c - s};
   case HIGHSHELF:
     return (unscaled){a * (up + down * c + s), -2 * a * (down + up * c), a * (up + down * c - s),
-                      up - down * c + s, 2 * (down - up * c), up - down * c - s};
+                      up - down * c + s,       2 * (down - up * c),      up - down * c - s};
   case LOWPASS: return (unscaled){(1 - c) / 2, 1 - c, (1 - c) / 2, 1 + al, -2 * c, 1 - al};
   case HIGHPASS: break;
   }
@@ -85,8 +91,8 @@ static void coeffs(band_kind kind, double gain_db, double freq_hz, double q, dou
   *c = (dv_biquad){u.b0 / u.a0, u.b1 / u.a0, u.b2 / u.a0, u.a1 / u.a0, u.a2 / u.a0};
 }
 
-static void coeffs_vjp(band_kind kind, double gain_db, double freq_hz, double q, double rate_hz,
-                       const dv_biquad* gc, double* g_gain, double* g_freq, double* g_q)
+static void coeffs_vjp(band_kind kind, double gain_db, double freq_hz, double q, double rate_hz, const dv_biquad* gc,
+                       double* g_gain, double* g_freq, double* g_q)
 {
   const band t = band_of(gain_db, freq_hz, q, rate_hz);
   const unscaled u = unscaled_of(kind, &t);

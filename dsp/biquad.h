@@ -15,7 +15,9 @@
 extern "C" {
 #endif
 
-typedef struct { double b0, b1, b2, a1, a2; } dv_biquad;
+typedef struct {
+  double b0, b1, b2, a1, a2;
+} dv_biquad;
 
 /* A band's centre frequency is clamped to this share of the rate: presets reach 18 kHz, rates 8 kHz. */
 #define DV_MAX_FREQ_RATIO 0.49
@@ -54,8 +56,8 @@ void dv_cascade_forward(const dv_biquad* c, int sections, const dv_real* x, dv_r
 /* Adjoint of a forward pass that started from zero state.  x is its input, tape as forward left it.
    gy = dL/dy in.  ADDS dL/dx into gx (may be NULL) and dL/dcoefficients, summed over the lanes, into
    gc[sections].  Lanes whose x and gy are zero add nothing. */
-void dv_cascade_backward(const dv_biquad* c, int sections, const dv_real* x, const dv_real* tape,
-                         const dv_real* gy, dv_real* gx, size_t n, dv_biquad* gc);
+void dv_cascade_backward(const dv_biquad* c, int sections, const dv_real* x, const dv_real* tape, const dv_real* gy,
+                         dv_real* gx, size_t n, dv_biquad* gc);
 
 #ifdef __cplusplus
 }

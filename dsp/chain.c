@@ -92,8 +92,7 @@ dv_status dv_chain_new(const dv_chain_config* config, dv_chain** chain, dv_error
     return dv_fail(err, DV_ERR_ARG, "a chunk of %zu samples leaves nothing after a warm-up of %zu", config->samples,
                    config->warmup);
   if (config->batch == 0 || config->threads < 1)
-    return dv_fail(err, DV_ERR_ARG, "batch is %zu and threads %d, expected at least 1", config->batch,
-                   config->threads);
+    return dv_fail(err, DV_ERR_ARG, "batch is %zu and threads %d, expected at least 1", config->batch, config->threads);
   dv_chain* ch = calloc(1, sizeof *ch);
   if (ch) {
     const size_t groups = (config->batch + DV_LANES - 1) / DV_LANES;

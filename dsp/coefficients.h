@@ -22,8 +22,7 @@ typedef struct {
 
 void dv_reverb_coeffs(const dv_reverb_params* p, double rate_hz, dv_reverb_coefs* c);
 /* Adjoint: ADDS dL/dparameters into *gp. */
-void dv_reverb_coeffs_vjp(const dv_reverb_params* p, double rate_hz, const dv_reverb_coefs* gc,
-                          dv_reverb_params* gp);
+void dv_reverb_coeffs_vjp(const dv_reverb_params* p, double rate_hz, const dv_reverb_coefs* gc, dv_reverb_params* gp);
 
 enum { DV_EQ_BANDS = 6 };
 

@@ -67,8 +67,8 @@ void dv_lookahead_taps(double lookahead_samples, int before, int after, double* 
 
 double dv_compressor_curve_db(const dv_compressor_coefs* c, double level_db)
 {
-  return fmin(0.0, fmin(c->comp_slope * (c->comp_threshold_db - level_db),
-                        c->exp_slope * (c->exp_threshold_db - level_db)));
+  return fmin(0.0,
+              fmin(c->comp_slope * (c->comp_threshold_db - level_db), c->exp_slope * (c->exp_threshold_db - level_db)));
 }
 
 void dv_compressor_reset(dv_compressor_state* state)
@@ -97,7 +97,9 @@ DV_INLINE void mean_square(double average, const dv_real* x, size_t n, dv_lanes*
 }
 
 /* f from m, the static curve in natural-log units: f = exp(min(0, comp_a - comp_b ln m, ...)). */
-typedef struct { dv_real comp_offset, comp_slope, exp_offset, exp_slope; } curve;
+typedef struct {
+  dv_real comp_offset, comp_slope, exp_offset, exp_slope;
+} curve;
 
 static curve curve_of(const dv_compressor_coefs* c)
 {
@@ -121,8 +123,8 @@ DV_INLINE void static_curve(curve c, const dv_real* mean, size_t count, dv_real*
 
 typedef int8_t lane_bytes __attribute__((vector_size(DV_LANES)));
 
-DV_INLINE void smooth(double attack, double release, const dv_real* target, size_t n, dv_lanes* state,
-                      dv_real* gain, int8_t* falling)
+DV_INLINE void smooth(double attack, double release, const dv_real* target, size_t n, dv_lanes* state, dv_real* gain,
+                      int8_t* falling)
 {
   const dv_lanes at = dv_lanes_set(attack), rt = dv_lanes_set(release);
   dv_lanes g = *state;
@@ -186,7 +188,9 @@ DV_INLINE dv_lanes_mask lanes_mask(const int8_t* bytes)
 }
 
 /* Sums over all samples, one per lane. */
-typedef struct { dv_lanes attack, release, average, comp, comp_level, expander, exp_level; } sums;
+typedef struct {
+  dv_lanes attack, release, average, comp, comp_level, expander, exp_level;
+} sums;
 
 /* Adjoint of the two recursions and the curve, backwards over the samples.
      lambda[n] = gg[n] + (1 - k[n+1]) lambda[n+1]      gf[n] = k[n] lambda[n]
@@ -195,9 +199,8 @@ typedef struct { dv_lanes attack, release, average, comp, comp_level, expander, 
      gm[n]     = -slope u[n] / (2 m[n])
      mu[n]     = gm[n] + (1 - avg) mu[n+1]             gp[n] = avg mu[n]
      gavg     += mu[n] (p[n] - m[n-1])                 gx[n] = 2 x[n] gp[n] unless floored */
-DV_HOT void dv_compressor_gain_backward(const dv_compressor_coefs* c, const dv_real* x,
-                                        const dv_compressor_tape* tape, const dv_real* gg, dv_real* gx, size_t n,
-                                        dv_compressor_coefs* gc)
+DV_HOT void dv_compressor_gain_backward(const dv_compressor_coefs* c, const dv_real* x, const dv_compressor_tape* tape,
+                                        const dv_real* gg, dv_real* gx, size_t n, dv_compressor_coefs* gc)
 {
   const dv_lanes zero = {0}, one = dv_lanes_set(1.0), floor = dv_lanes_set(DV_POWER_FLOOR);
   const dv_lanes at = dv_lanes_set(c->attack), rt = dv_lanes_set(c->release);

@@ -26,11 +26,11 @@ extern "C" {
 #define DV_POWER_FLOOR 1e-8
 
 typedef struct {
-  double average, attack, release;     /* one-pole coefficients at the working rate */
+  double average, attack, release; /* one-pole coefficients at the working rate */
   double comp_threshold_db, exp_threshold_db;
-  double comp_slope, exp_slope;        /* 1 - 1/ratio: 0 .. 0.95 and <= 0 */
-  double makeup;                       /* linear */
-  double lookahead_samples;            /* D, fractional */
+  double comp_slope, exp_slope; /* 1 - 1/ratio: 0 .. 0.95 and <= 0 */
+  double makeup;                /* linear */
+  double lookahead_samples;     /* D, fractional */
 } dv_compressor_coefs;
 
 /* Parameters -> coefficients at a rate, for the fit and in real time: time constants are kept.
@@ -60,16 +60,16 @@ void dv_compressor_reset(dv_compressor_state* state);
 
 /* What backward needs: caller's memory, each a lane signal of n samples. */
 typedef struct {
-  dv_real* mean;    /* m */
-  dv_real* target;  /* f */
-  dv_real* gain;    /* g */
-  int8_t* falling;  /* attack branch taken: -1, else 0 */
+  dv_real* mean;   /* m */
+  dv_real* target; /* f */
+  dv_real* gain;   /* g */
+  int8_t* falling; /* attack branch taken: -1, else 0 */
 } dv_compressor_tape;
 
 /* g for n samples of every lane, going on from *state.  tape->gain receives it; the other members of
    the tape may all be NULL when no backward pass follows. */
-void dv_compressor_gain_forward(const dv_compressor_coefs* c, const dv_real* x, size_t n,
-                                dv_compressor_state* state, const dv_compressor_tape* tape);
+void dv_compressor_gain_forward(const dv_compressor_coefs* c, const dv_real* x, size_t n, dv_compressor_state* state,
+                                const dv_compressor_tape* tape);
 
 /* Adjoint of a forward pass that started from reset state.  gg = dL/dg in.
    ADDS dL/dx into gx (may be NULL) and dL/dcoefficients (average, attack, release, thresholds,

@@ -7,7 +7,9 @@
 
 #include <stddef.h>
 
-typedef struct { dv_real re, im; } dv_cplx;
+typedef struct {
+  dv_real re, im;
+} dv_cplx;
 
 DV_INLINE dv_cplx dv_cload(const dv_real* p) { return (dv_cplx){p[0], p[1]}; }
 DV_INLINE void dv_cstore(dv_real* p, dv_cplx v)

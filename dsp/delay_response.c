@@ -11,9 +11,9 @@
 struct dv_delay_response {
   dv_fft* fft;
   size_t size, keep;
-  dv_real *pulse, *filtered; /* lane signals: sinc(n - T) and h1 */
-  dv_real *first;            /* H1 */
-  dv_real *odd, *even;       /* spectra, then signals; N + 2 each */
+  dv_real *pulse, *filtered;     /* lane signals: sinc(n - T) and h1 */
+  dv_real* first;                /* H1 */
+  dv_real *odd, *even;           /* spectra, then signals; N + 2 each */
   dv_real *g_filtered, *g_pulse; /* lane signals: dL/dh1 and dL/dpulse */
 };
 
@@ -31,8 +31,7 @@ dv_delay_response* dv_delay_response_new(double rate_hz, size_t keep)
   r->first = dv_fft_alloc(dv_fft_reals(r->size));
   r->odd = dv_fft_alloc(dv_fft_reals(r->size));
   r->even = dv_fft_alloc(dv_fft_reals(r->size));
-  if (!r->fft || !r->pulse || !r->filtered || !r->g_filtered || !r->g_pulse || !r->first || !r->odd ||
-      !r->even) {
+  if (!r->fft || !r->pulse || !r->filtered || !r->g_filtered || !r->g_pulse || !r->first || !r->odd || !r->even) {
     dv_delay_response_free(r);
     return NULL;
   }
@@ -68,7 +67,9 @@ static void write_pulse(double delay_samples, size_t n, dv_real* pulse)
   }
 }
 
-typedef struct { int odd, even; } echo_counts;
+typedef struct {
+  int odd, even;
+} echo_counts;
 
 static echo_counts count_echoes(const dv_delay_response* r, double delay_samples)
 {
@@ -128,7 +129,8 @@ DV_HOT static double echo_spectra_vjp(const dv_delay_response* r, dv_real feedba
   double g_feedback = 0.0;
   for (size_t k = 0; k <= r->size / 2; ++k) {
     const dv_cplx h = dv_cload(r->first + 2 * k), z = dv_cscale(feedback, h), q = dv_cmul(z, z), h2 = dv_cmul(h, h);
-    const dv_cplx g_odd = dv_cscale(scale, dv_cload(r->odd + 2 * k)), g_even = dv_cscale(scale, dv_cload(r->even + 2 * k));
+    const dv_cplx g_odd = dv_cscale(scale, dv_cload(r->odd + 2 * k)),
+                  g_even = dv_cscale(scale, dv_cload(r->even + 2 * k));
     dv_cplx p_odd, p_even, s_odd, s_even;
     geometric(q, counts.odd, &p_odd, &s_odd);
     geometric(q, counts.even, &p_even, &s_even);

@@ -17,8 +17,7 @@ static const double MIN_DECAY = 1e-30;
 static void skew(const double logits[LINES][LINES], double* out)
 {
   for (int i = 0; i < LINES; ++i)
-    for (int j = 0; j < LINES; ++j)
-      out[i * LINES + j] = j > i ? logits[i][j] : j < i ? -logits[j][i] : 0.0;
+    for (int j = 0; j < LINES; ++j) out[i * LINES + j] = j > i ? logits[i][j] : j < i ? -logits[j][i] : 0.0;
 }
 
 void dv_fdn_coeffs(const dv_reverb_params* p, double rate_hz, dv_fdn_coefs* c)
@@ -88,7 +87,9 @@ void dv_fdn_grid_init(dv_fdn_grid* grid, const dv_fdn_coefs* c, size_t grid_size
 
 /* BLOCK bins side by side. */
 typedef dv_real bins __attribute__((vector_size(BLOCK * sizeof(dv_real))));
-typedef struct { bins re, im; } cbins;
+typedef struct {
+  bins re, im;
+} cbins;
 
 DV_INLINE cbins cmul(cbins a, cbins b) { return (cbins){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
 DV_INLINE cbins cmul_conj(cbins a, cbins b) /* a conj(b) */
@@ -105,7 +106,11 @@ DV_INLINE cbins creciprocal(cbins a)
 
 /* gamma at the block's bins by linear interpolation; band and weight of the upper neighbour for the
    adjoint. */
-typedef struct { int band[BLOCK]; double upper[BLOCK]; bins gamma; } decay_block;
+typedef struct {
+  int band[BLOCK];
+  double upper[BLOCK];
+  bins gamma;
+} decay_block;
 
 DV_INLINE void decay_at(const dv_fdn_coefs* c, size_t grid_size, size_t first, decay_block* d)
 {
@@ -137,7 +142,9 @@ DV_INLINE void attenuations(const dv_fdn_coefs* c, const decay_block* d, bins at
      H = c diag(z) V,   (I - U diag(w)) V = b.
    I - U diag(w) has a positive definite Hermitian part (|w| < 1, U orthogonal), so elimination needs no
    pivoting.  lu holds both factors, the pivots' reciprocals on the diagonal. */
-typedef struct { cbins lu[LINES][LINES], z[LINES], v[LINES][2]; } solved;
+typedef struct {
+  cbins lu[LINES][LINES], z[LINES], v[LINES][2];
+} solved;
 
 DV_INLINE void solve(const dv_fdn_coefs* c, const dv_real* phase, const bins attenuation[LINES], solved* s)
 {
@@ -169,7 +176,11 @@ DV_INLINE void solve(const dv_fdn_coefs* c, const dv_real* phase, const bins att
 }
 
 /* One block from its decay to its solution. */
-typedef struct { decay_block decay; bins attenuation[LINES]; solved system; } block_state;
+typedef struct {
+  decay_block decay;
+  bins attenuation[LINES];
+  solved system;
+} block_state;
 
 DV_INLINE void solve_block(const dv_fdn_coefs* c, const dv_fdn_grid* grid, size_t bin, block_state* s)
 {
@@ -219,7 +230,9 @@ DV_INLINE void solve_adjoint(const solved* s, cbins w[LINES][2])
 }
 
 /* Gradients of one pass, a lane per bin of a block. */
-typedef struct { bins mixing[LINES][LINES], input[LINES][2], output[2][LINES]; } bin_sums;
+typedef struct {
+  bins mixing[LINES][LINES], input[LINES][2], output[2][LINES];
+} bin_sums;
 
 static double sum_bins(bins v)
 {

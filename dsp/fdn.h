@@ -43,8 +43,8 @@ size_t dv_fdn_grid_size(double rate_hz);
 
 /* Shared constants of one grid: e^{-i w m_l} for every line; about 6 complex numbers per bin. */
 typedef struct {
-  size_t size;        /* N, the DFT's length; bins 0 .. N/2 */
-  dv_real* phase;     /* blocks of DV_FDN_BLOCK bins: [line][re, im][bin of the block] */
+  size_t size;    /* N, the DFT's length; bins 0 .. N/2 */
+  dv_real* phase; /* blocks of DV_FDN_BLOCK bins: [line][re, im][bin of the block] */
 } dv_fdn_grid;
 
 enum { DV_FDN_BLOCK = 16 }; /* bins solved side by side */

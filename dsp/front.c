@@ -10,9 +10,9 @@
 struct dv_front {
   const dv_lookahead* filter;
   size_t samples;
-  dv_real *filtered;          /* z, when no tape is kept */
-  dv_real *gain, *ahead;      /* g and G */
-  dv_real *scratch;           /* of the look-ahead */
+  dv_real* filtered;     /* z, when no tape is kept */
+  dv_real *gain, *ahead; /* g and G */
+  dv_real* scratch;      /* of the look-ahead */
   /* for backward only */
   dv_real *eq_tape, *mean, *target, *g_filtered, *g_gain, *g_ahead;
   int8_t* falling;
@@ -37,8 +37,7 @@ dv_front* dv_front_new(const dv_lookahead* filter, size_t samples, bool backward
     f->g_gain = dv_fft_alloc(reals);
     f->g_ahead = dv_fft_alloc(reals);
     f->falling = calloc(reals, 1);
-    complete = complete && f->eq_tape && f->mean && f->target && f->g_filtered && f->g_gain && f->g_ahead &&
-               f->falling;
+    complete = complete && f->eq_tape && f->mean && f->target && f->g_filtered && f->g_gain && f->g_ahead && f->falling;
   } else {
     f->filtered = dv_fft_alloc(reals);
     complete = complete && f->filtered;
@@ -124,8 +123,7 @@ void dv_front_backward(dv_front* f, const dv_chain_coefs* c, const dv_real* x, c
   const dv_flush_state denormals = dv_flush_on();
   const dv_real* z = run(f, c, x, true);
   const dv_compressor_tape tape = {f->mean, f->target, f->gain, f->falling};
-  gc->compressor.makeup +=
-    gain_vjp(z, f->ahead, (dv_real)c->compressor.makeup, ge, count, f->g_filtered, f->g_ahead);
+  gc->compressor.makeup += gain_vjp(z, f->ahead, (dv_real)c->compressor.makeup, ge, count, f->g_filtered, f->g_ahead);
   memset(f->g_gain, 0, count * sizeof *f->g_gain);
   dv_lookahead_backward(f->filter, f->gain, f->g_ahead, f->g_gain, f->samples, &gc->compressor.lookahead_samples,
                         f->scratch);

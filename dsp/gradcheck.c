@@ -35,8 +35,9 @@ dv_status dv_gradcheck_begin(dv_gradcheck* check)
 /* One stencil. */
 static dv_gradcheck_entry try_step(const dv_gradcheck* check, size_t index, double step, double gradient)
 {
-  static const struct { double at, weight; } stencil[] = {
-    {-2.0, 1.0 / 12.0}, {-1.0, -8.0 / 12.0}, {1.0, 8.0 / 12.0}, {2.0, -1.0 / 12.0}};
+  static const struct {
+    double at, weight;
+  } stencil[] = {{-2.0, 1.0 / 12.0}, {-1.0, -8.0 / 12.0}, {1.0, 8.0 / 12.0}, {2.0, -1.0 / 12.0}};
   static const dv_gradcheck_entry skipped = {(double)NAN, (double)NAN, DV_GRADCHECK_SKIPPED};
   double *at = &check->theta[index], magnitude = 0.0;
   const double centre = *at;
@@ -45,10 +46,8 @@ static dv_gradcheck_entry try_step(const dv_gradcheck* check, size_t index, doub
   for (size_t i = 0; i < sizeof stencil / sizeof *stencil; ++i) {
     dv_gradcheck_point point = {0};
     *at = centre + stencil[i].at * step;
-    if (check->function(check->context, check->theta, &point))
-      point.value = (double)NAN;
-    else
-      kink = kink || point.branches != check->branches;
+    if (check->function(check->context, check->theta, &point)) point.value = (double)NAN;
+    else kink = kink || point.branches != check->branches;
     e.finite += stencil[i].weight / step * point.value;
     magnitude = fmax(magnitude, point.magnitude);
   }
@@ -127,8 +126,7 @@ static void write_signal(size_t active, uint64_t* seed, dv_real* x)
   }
 }
 
-dv_gradcheck_chain* dv_gradcheck_chain_new(double rate_hz, size_t active, size_t samples, uint64_t seed,
-                                           dv_error* err)
+dv_gradcheck_chain* dv_gradcheck_chain_new(double rate_hz, size_t active, size_t samples, uint64_t seed, dv_error* err)
 {
   dv_gradcheck_chain* c = calloc(1, sizeof *c);
   const dv_chain_config config = {rate_hz, samples, 0, 1, 1};

@@ -40,8 +40,8 @@ typedef struct {
 typedef struct {
   dv_gradcheck_function function;
   void* context;
-  double* theta;     /* changed during a check and restored */
-  double norm;       /* |g| */
+  double* theta; /* changed during a check and restored */
+  double norm;   /* |g| */
   double tolerance;
   uint64_t branches; /* filled by dv_gradcheck_begin */
 } dv_gradcheck;
@@ -77,8 +77,7 @@ typedef struct dv_gradcheck_chain dv_gradcheck_chain;
 
 /* The test signal: bursts of noise with smooth power for `active` samples, silence up to `samples`.  Both it
    and w follow from the seed.  NULL with err when out of memory or a size is not possible. */
-dv_gradcheck_chain* dv_gradcheck_chain_new(double rate_hz, size_t active, size_t samples, uint64_t seed,
-                                           dv_error* err);
+dv_gradcheck_chain* dv_gradcheck_chain_new(double rate_hz, size_t active, size_t samples, uint64_t seed, dv_error* err);
 void dv_gradcheck_chain_free(dv_gradcheck_chain* check);
 
 /* A dv_gradcheck_function: context is the dv_gradcheck_chain, theta DV_PARAM_COUNT raw values. */

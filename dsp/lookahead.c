@@ -13,9 +13,9 @@ struct dv_lookahead {
   size_t size, hop; /* transform length; outputs per block */
   int before, span; /* taps left of the sample; all taps */
   double lookahead_samples;
-  double* shape;    /* the taps themselves */
-  double sum;       /* of the taps */
-  dv_real* taps;    /* their spectrum, scaled by 1/size */
+  double* shape; /* the taps themselves */
+  double sum;    /* of the taps */
+  dv_real* taps; /* their spectrum, scaled by 1/size */
 };
 
 dv_lookahead* dv_lookahead_new(double rate_hz)
@@ -117,8 +117,7 @@ DV_HOT void dv_lookahead_backward(const dv_lookahead* f, const dv_real* gain, co
   for (size_t start = 0; start < n; start += f->hop)
     for (int lane = 0; lane < DV_LANES; ++lane) {
       const size_t count = n - start < f->hop ? n - start : f->hop;
-      for (size_t i = 0; i < f->size; ++i)
-        cotangent[i] = i < count ? g[(start + i) * DV_LANES + (size_t)lane] : 0;
+      for (size_t i = 0; i < f->size; ++i) cotangent[i] = i < count ? g[(start + i) * DV_LANES + (size_t)lane] : 0;
       double sum = 0.0;
       for (size_t i = 0; i < count; ++i) sum += (double)cotangent[i];
       dv_fft_forward(f->fft, cotangent, cotangent);

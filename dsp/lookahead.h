@@ -34,8 +34,8 @@ void dv_lookahead_forward(const dv_lookahead* filter, const dv_real* gain, dv_re
                           dv_real* scratch);
 
 /* g = dL/dfiltered in.  ADDS dL/dgain into g_gain and dL/dD, summed over the lanes, into *g_lookahead. */
-void dv_lookahead_backward(const dv_lookahead* filter, const dv_real* gain, const dv_real* g, dv_real* g_gain,
-                           size_t n, double* g_lookahead, dv_real* scratch);
+void dv_lookahead_backward(const dv_lookahead* filter, const dv_real* gain, const dv_real* g, dv_real* g_gain, size_t n,
+                           double* g_lookahead, dv_real* scratch);
 
 #ifdef __cplusplus
 }

@@ -10,7 +10,9 @@
 extern "C" {
 #endif
 
-typedef struct { double left, right; } dv_pan_gains;
+typedef struct {
+  double left, right;
+} dv_pan_gains;
 
 /* pan: 0 left .. 1 right. */
 DV_REALTIME void dv_pan_coeffs(double pan, dv_pan_gains* gains);

@@ -9,6 +9,7 @@
 /* Every field is a double and the nesting adds no padding: the struct is the flat vector. */
 _Static_assert(sizeof(dv_chain_params) == DV_PARAM_COUNT * sizeof(double), "flat view of dv_chain_params");
 
+/* clang-format off */
 #define AT(field) (int)(offsetof(dv_chain_params, field) / sizeof(double))
 #define ONE(field, label, unit, effect, map, low, high, init, log_scale) \
   {#field, label, unit, effect, map, low, high, init, log_scale, AT(field), 1}
@@ -19,6 +20,7 @@ _Static_assert(sizeof(dv_chain_params) == DV_PARAM_COUNT * sizeof(double), "flat
 #define RANGE(field, label, unit, effect, low, high, init, log_scale) \
   ONE(field, label, unit, effect, DV_MAP_RANGE, low, high, init, log_scale)
 #define UNIT(field, label, unit, effect, init) ONE(field, label, unit, effect, DV_MAP_RANGE, 0, 1, init, false)
+/* clang-format on */
 
 /* 50 ms at 44.1 kHz: 1 - exp(-2200/(50 * 44100)). */
 #define COEF_50_MS 0.000997234856800773
@@ -39,8 +41,8 @@ static const dv_parameter table[] = {
   RANGE(highpass.freq_hz, "High-pass frequency", "Hz", DV_EFFECT_HIGHPASS, 16, 5300, 200, true),
   RANGE(highpass.q, "High-pass Q", "", DV_EFFECT_HIGHPASS, 0.5, 10, 0.707, true),
 
-  ONE(compressor.comp_threshold_db, "Compressor threshold", "dB", DV_EFFECT_COMPRESSOR, DV_MAP_IDENTITY, -120, 40,
-      -18, false),
+  ONE(compressor.comp_threshold_db, "Compressor threshold", "dB", DV_EFFECT_COMPRESSOR, DV_MAP_IDENTITY, -120, 40, -18,
+      false),
   ONE(compressor.exp_threshold_db, "Expander threshold", "dB", DV_EFFECT_COMPRESSOR, DV_MAP_IDENTITY, -160, 40, -48,
       false),
   GAIN(compressor.makeup_db, "Make-up gain", DV_EFFECT_COMPRESSOR),
@@ -99,17 +101,14 @@ const dv_parameter* dv_parameter_at(int index)
 void dv_parameter_name(int index, char* name, size_t size)
 {
   const dv_parameter* p = dv_parameter_at(index);
-  if (!p)
-    snprintf(name, size, "parameter[%d]", index);
-  else if (p->count == 1)
-    snprintf(name, size, "%s", p->name);
-  else
-    snprintf(name, size, "%s[%d]", p->name, index - p->first);
+  if (!p) snprintf(name, size, "parameter[%d]", index);
+  else if (p->count == 1) snprintf(name, size, "%s", p->name);
+  else snprintf(name, size, "%s[%d]", p->name, index - p->first);
 }
 
 const char* dv_effect_name(dv_effect effect)
 {
-  static const char* const names[DV_EFFECT_COUNT] = {"PK1", "PK2", "LS",  "HS",  "LP", "HP",
+  static const char* const names[DV_EFFECT_COUNT] = {"PK1",  "PK2",  "LS",  "HS",  "LP", "HP",
                                                      "COMP", "SEND", "DLY", "FDN", "PAN"};
   return effect < DV_EFFECT_COUNT ? names[effect] : "?";
 }

@@ -23,10 +23,10 @@ extern "C" {
 
 enum {
   DV_FDN_LINES = 6,
-  DV_FDN_BANDS = 49,           /* points of the decay curve, 0 Hz to 22050 Hz evenly spaced */
-  DV_PRESET_SIZE = 151,        /* numbers of a published preset */
-  DV_PARAM_COUNT = 152,        /* the same and log_damp */
-  DV_EFFECTIVE_COUNT = 130     /* numbers of a preset that act: without 21 of the 36 U logits */
+  DV_FDN_BANDS = 49,       /* points of the decay curve, 0 Hz to 22050 Hz evenly spaced */
+  DV_PRESET_SIZE = 151,    /* numbers of a published preset */
+  DV_PARAM_COUNT = 152,    /* the same and log_damp */
+  DV_EFFECTIVE_COUNT = 130 /* numbers of a preset that act: without 21 of the 36 U logits */
 };
 
 /* The rate at which presets are defined: their one-pole coefficients are per sample of this rate. */
@@ -34,17 +34,23 @@ enum {
 /* Raw look-ahead folds here. */
 #define DV_LOOKAHEAD_FOLD_MS 15.0
 
-typedef struct { double gain_db, freq_hz, q; } dv_peak_params;
-typedef struct { double gain_db, freq_hz; } dv_shelf_params; /* Q fixed: DV_SHELF_Q */
-typedef struct { double freq_hz, q; } dv_pass_params;
+typedef struct {
+  double gain_db, freq_hz, q;
+} dv_peak_params;
+typedef struct {
+  double gain_db, freq_hz;
+} dv_shelf_params; /* Q fixed: DV_SHELF_Q */
+typedef struct {
+  double freq_hz, q;
+} dv_pass_params;
 
 #define DV_SHELF_Q 0.707
 
 typedef struct {
   double comp_threshold_db, exp_threshold_db, makeup_db;
-  double lookahead_ms;                           /* 0 .. 15 */
+  double lookahead_ms;                            /* 0 .. 15 */
   double attack_coef, release_coef, average_coef; /* one-pole coefficients at 44.1 kHz, 0 .. 1 */
-  double comp_ratio, exp_ratio;                  /* 1 .. 20 and 0 .. 1 */
+  double comp_ratio, exp_ratio;                   /* 1 .. 20 and 0 .. 1 */
 } dv_compressor_params;
 
 typedef struct {
@@ -133,8 +139,7 @@ const double* dv_params_flat_const(const dv_chain_params* params);
    values stay finite, and returns DV_ERR_ARG with a message for a value that is outside or not finite.
    Folded look-ahead comes back as its non-negative representative. */
 void dv_params_from_raw(const double raw[DV_PARAM_COUNT], dv_chain_params* params);
-DV_NODISCARD dv_status dv_params_to_raw(const dv_chain_params* params, double raw[DV_PARAM_COUNT],
-                                        dv_error* err);
+DV_NODISCARD dv_status dv_params_to_raw(const dv_chain_params* params, double raw[DV_PARAM_COUNT], dv_error* err);
 
 /* Chain rule through the maps: ADDS grad_physical * dphysical/draw into grad_raw. */
 void dv_params_raw_vjp(const double raw[DV_PARAM_COUNT], const dv_chain_params* grad_physical,

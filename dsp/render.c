@@ -15,10 +15,10 @@ enum { FRONT_BLOCK = 1 << 16 };
 
 typedef struct {
   dv_chain_coefs coefs;
-  size_t total;                 /* samples + tail */
-  size_t heard;                 /* total and the look-ahead's reach: silence follows the signal */
-  dv_real *filtered, *gain;     /* z, later e; g.  `heard` samples each */
-  dv_real *lanes, *lanes_out;   /* lane signals of a block and its look-ahead context */
+  size_t total;               /* samples + tail */
+  size_t heard;               /* total and the look-ahead's reach: silence follows the signal */
+  dv_real *filtered, *gain;   /* z, later e; g.  `heard` samples each */
+  dv_real *lanes, *lanes_out; /* lane signals of a block and its look-ahead context */
   dv_real* scratch;
   dv_lookahead* filter;
   dv_response* response;

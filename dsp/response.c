@@ -9,7 +9,9 @@
 enum { SLICES = 32 }; /* of the bins: the unit that threads share and sums are ordered by */
 
 /* Gradients that are sums over bins. */
-typedef struct { double send, gain, pan[2], odd[2], even[2]; } bin_sums;
+typedef struct {
+  double send, gain, pan[2], odd[2], even[2];
+} bin_sums;
 
 struct dv_response {
   int threads;
@@ -18,8 +20,8 @@ struct dv_response {
   dv_delay_response* delay;
   dv_reverb_response* reverb;
   size_t delay_length, reverb_length;
-  dv_real *odd, *even;  /* spectra of the delay's responses; in backward their gradients */
-  dv_real* h[2][2];     /* spectra of the reverb's; in backward their gradients */
+  dv_real *odd, *even; /* spectra of the delay's responses; in backward their gradients */
+  dv_real* h[2][2];    /* spectra of the reverb's; in backward their gradients */
   dv_real* g[2];
   bin_sums slice_sums[SLICES];
 };
@@ -76,7 +78,9 @@ size_t dv_response_length(const dv_response* r) { return r->delay_length + r->re
 const dv_real* dv_response_spectrum(const dv_response* r, int channel) { return r->g[channel]; }
 
 /* Gains of the two delay responses into each channel. */
-typedef struct { dv_real odd[2], even[2], send; } weights;
+typedef struct {
+  dv_real odd[2], even[2], send;
+} weights;
 
 static weights weights_of(const dv_chain_coefs* c)
 {
@@ -110,7 +114,8 @@ DV_HOT static void combine(const dv_response* r, const weights* w, const dv_pan_
       wet[j].re += 1;
     }
     for (int c = 0; c < 2; ++c) {
-      dv_cplx g = dv_cadd(d[c], dv_cadd(dv_cmul(dv_cload(r->h[c][0] + 2 * k), wet[0]), dv_cmul(dv_cload(r->h[c][1] + 2 * k), wet[1])));
+      dv_cplx g = dv_cadd(
+        d[c], dv_cadd(dv_cmul(dv_cload(r->h[c][0] + 2 * k), wet[0]), dv_cmul(dv_cload(r->h[c][1] + 2 * k), wet[1])));
       g.re += dry[c];
       dv_cstore(r->g[c] + 2 * k, dv_cscale(norm, g));
     }
@@ -136,8 +141,8 @@ void dv_response_forward(dv_response* r, const dv_chain_coefs* c)
 
 /* In place: the spectra in r->odd, even, h become the DFT-domain gradients of those responses.
    With s_c = cross_c / size:   gH_cj = conj(1 + s D_j) s_c,   gD_j = s_j + s sum_c conj(H_cj) s_c. */
-DV_HOT static void combine_vjp(const dv_response* r, const weights* w, const dv_chain_coefs* c,
-                               dv_real* const cross[2], size_t first, size_t end, bin_sums* sums)
+DV_HOT static void combine_vjp(const dv_response* r, const weights* w, const dv_chain_coefs* c, dv_real* const cross[2],
+                               size_t first, size_t end, bin_sums* sums)
 {
   const dv_real norm = (dv_real)(1.0 / (double)r->size);
   const dv_real odd_pan[2] = {(dv_real)c->delay.odd.left, (dv_real)c->delay.odd.right};
@@ -188,8 +193,8 @@ static void add_sums(const dv_response* r, const dv_chain_coefs* c, dv_chain_coe
   }
 }
 
-void dv_response_backward(dv_response* r, const dv_chain_coefs* c, dv_real* const cross[2],
-                          dv_delay_gradient gradient, double log_damp, dv_chain_coefs* gc, double* g_log_damp)
+void dv_response_backward(dv_response* r, const dv_chain_coefs* c, dv_real* const cross[2], dv_delay_gradient gradient,
+                          double log_damp, dv_chain_coefs* gc, double* g_log_damp)
 {
   const weights w = weights_of(c);
 #pragma omp parallel for num_threads(r->threads) schedule(static)

@@ -35,10 +35,10 @@ void dv_response_forward(dv_response* r, const dv_chain_coefs* c);
 /* G_left and G_right: spectra on the grid, scaled by 1/size so that inverse(E G) is the convolution. */
 const dv_real* dv_response_spectrum(const dv_response* r, int channel);
 
-/* Once per forward, whose spectra it overwrites.  cross[c] = sum over the batch of conj(E) DFT(dL/dy_c); destroyed.  ADDS into delay, reverb, send and pan of
-   *gc, and with DV_DELAY_TRAIN into *g_log_damp. */
-void dv_response_backward(dv_response* r, const dv_chain_coefs* c, dv_real* const cross[2],
-                          dv_delay_gradient gradient, double log_damp, dv_chain_coefs* gc, double* g_log_damp);
+/* Once per forward, whose spectra it overwrites.  cross[c] = sum over the batch of conj(E) DFT(dL/dy_c);
+   destroyed.  ADDS into delay, reverb, send and pan of *gc, and with DV_DELAY_TRAIN into *g_log_damp. */
+void dv_response_backward(dv_response* r, const dv_chain_coefs* c, dv_real* const cross[2], dv_delay_gradient gradient,
+                          double log_damp, dv_chain_coefs* gc, double* g_log_damp);
 
 #ifdef __cplusplus
 }

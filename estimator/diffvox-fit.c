@@ -83,12 +83,17 @@ static bool parse_count(const char* text, double low, double high, double* value
 static int parse_options(int argc, char** argv, options* o)
 {
   enum { LEARNING_RATE = 256, SEED, ALIGN, LUFS, HELP, VERSION };
-  static const struct option known[] = {
-    {"output", required_argument, NULL, 'o'}, {"steps", required_argument, NULL, 'n'},
-    {"learning-rate", required_argument, NULL, LEARNING_RATE}, {"seed", required_argument, NULL, SEED},
-    {"threads", required_argument, NULL, 'j'}, {"align", required_argument, NULL, ALIGN},
-    {"lufs", required_argument, NULL, LUFS}, {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, HELP}, {"version", no_argument, NULL, VERSION}, {0}};
+  static const struct option known[] = {{"output", required_argument, NULL, 'o'},
+                                        {"steps", required_argument, NULL, 'n'},
+                                        {"learning-rate", required_argument, NULL, LEARNING_RATE},
+                                        {"seed", required_argument, NULL, SEED},
+                                        {"threads", required_argument, NULL, 'j'},
+                                        {"align", required_argument, NULL, ALIGN},
+                                        {"lufs", required_argument, NULL, LUFS},
+                                        {"quiet", no_argument, NULL, 'q'},
+                                        {"help", no_argument, NULL, HELP},
+                                        {"version", no_argument, NULL, VERSION},
+                                        {0}};
   double value;
   for (int c; (c = getopt_long(argc, argv, "o:n:j:q", known, NULL)) != -1;) switch (c) {
     case 'o': o->output = optarg; break;
@@ -140,8 +145,10 @@ typedef struct {
 static dv_status check_stem(const char* path, const dv_audio* audio, size_t most_channels, dv_error* err)
 {
   if (audio->rate_hz != DV_MODEL_RATE_HZ)
-    return dv_fail(err, DV_ERR_ARG, "%s: sample rate is %g Hz, a fit wants 44100; resample it, for example with: "
-                   "sox IN -r 44100 OUT", dv_file_label(path), audio->rate_hz);
+    return dv_fail(err, DV_ERR_ARG,
+                   "%s: sample rate is %g Hz, a fit wants 44100; resample it, for example with: "
+                   "sox IN -r 44100 OUT",
+                   dv_file_label(path), audio->rate_hz);
   if (audio->channels > most_channels)
     return dv_fail(err, DV_ERR_ARG, "%s: %zu channels, the wet stem has one or two; mix it down first",
                    dv_file_label(path), audio->channels);
@@ -329,8 +336,10 @@ static dv_status fit_stems(const options* o, stems* s, dv_fit_result* result, dv
   if (!status) status = write_results(o, s, &params, result, csv, csv_size, err);
   free(csv);
   if (!status && result->end == DV_FIT_NONFINITE)
-    fprintf(stderr, "diffvox-fit: stopped after step %zu: the loss or its gradient is not finite any more; the best "
-            "settings before are kept, a lower --learning-rate may help\n", result->steps_done);
+    fprintf(stderr,
+            "diffvox-fit: stopped after step %zu: the loss or its gradient is not finite any more; the best "
+            "settings before are kept, a lower --learning-rate may help\n",
+            result->steps_done);
   if (!status && !o->quiet)
     printf("%s: loss %.4f at the start, %.4f at step %zu of %zu; %zu chunks (%zu silent ones left out), "
            "%.3f s a step\n",

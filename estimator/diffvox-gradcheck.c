@@ -121,8 +121,8 @@ static dv_status check_parameters(dv_gradcheck_chain* const* chains, int threads
 #endif
     if (!dv_parameter_effective(i)) continue;
     checks[thread].norm = dv_gradcheck_norm(r->gradient, dv_parameter_at(i)->effect);
-    r->entries[i] = dv_gradcheck_one(&checks[thread], (size_t)i, dv_gradcheck_step(i, r->raw[i], DV_MODEL_RATE_HZ),
-                                     r->gradient[i]);
+    r->entries[i] =
+      dv_gradcheck_one(&checks[thread], (size_t)i, dv_gradcheck_step(i, r->raw[i], DV_MODEL_RATE_HZ), r->gradient[i]);
   }
   return DV_OK;
 }
@@ -165,19 +165,18 @@ static const char* const verdict_names[3] = {"agrees", "DIFFERS", "skipped"};
 static void print_table(const report* r)
 {
   const double* physical = dv_params_flat_const(&r->params);
-  printf("%-30s %13s %13s %5s %14s %14s %9s  %s\n", "parameter", "raw", "physical", "", "adjoint",
-         "finite diff.", "error", "verdict");
+  printf("%-30s %13s %13s %5s %14s %14s %9s  %s\n", "parameter", "raw", "physical", "", "adjoint", "finite diff.",
+         "error", "verdict");
   for (int i = 0; i < DV_PRESET_SIZE; ++i) {
     if (!dv_parameter_effective(i)) continue;
     const dv_gradcheck_entry* e = &r->entries[i];
     char name[64];
     dv_parameter_name(i, name, sizeof name);
-    printf("%-30s %13.6g %13.6g %5s %14.6e %14.6e %9.1e  %s\n", name, r->raw[i], physical[i],
-           dv_parameter_at(i)->unit, r->gradient[i], e->finite, e->error, verdict_names[e->verdict]);
+    printf("%-30s %13.6g %13.6g %5s %14.6e %14.6e %9.1e  %s\n", name, r->raw[i], physical[i], dv_parameter_at(i)->unit,
+           r->gradient[i], e->finite, e->error, verdict_names[e->verdict]);
   }
-  printf("%d agree (largest error %.1e, allowed %.0e), %d differ, %d skipped\n",
-         r->counts[DV_GRADCHECK_AGREES], r->worst, DV_GRADCHECK_TOLERANCE, r->counts[DV_GRADCHECK_DIFFERS],
-         r->counts[DV_GRADCHECK_SKIPPED]);
+  printf("%d agree (largest error %.1e, allowed %.0e), %d differ, %d skipped\n", r->counts[DV_GRADCHECK_AGREES],
+         r->worst, DV_GRADCHECK_TOLERANCE, r->counts[DV_GRADCHECK_DIFFERS], r->counts[DV_GRADCHECK_SKIPPED]);
 }
 
 static json_t* number_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
@@ -187,10 +186,10 @@ static json_t* json_entry(const report* r, int index)
   const dv_gradcheck_entry* e = &r->entries[index];
   char name[64];
   dv_parameter_name(index, name, sizeof name);
-  return json_pack("{s:s, s:i, s:f, s:f, s:s, s:f, s:o, s:o, s:s}", "name", name, "index", index, "raw",
-                   r->raw[index], "physical", dv_params_flat_const(&r->params)[index], "unit",
-                   dv_parameter_at(index)->unit, "adjoint", r->gradient[index], "finite_difference",
-                   number_or_null(e->finite), "error", number_or_null(e->error), "verdict",
+  return json_pack("{s:s, s:i, s:f, s:f, s:s, s:f, s:o, s:o, s:s}", "name", name, "index", index, "raw", r->raw[index],
+                   "physical", dv_params_flat_const(&r->params)[index], "unit", dv_parameter_at(index)->unit, "adjoint",
+                   r->gradient[index], "finite_difference", number_or_null(e->finite), "error",
+                   number_or_null(e->error), "verdict",
                    e->verdict == DV_GRADCHECK_DIFFERS ? "differs" : verdict_names[e->verdict]);
 }
 
@@ -199,10 +198,10 @@ static dv_status print_json(const options* o, const report* r, dv_error* err)
   json_t* parameters = json_array();
   for (int i = 0; i < DV_PRESET_SIZE; ++i)
     if (dv_parameter_effective(i) && json_array_append_new(parameters, json_entry(r, i))) break;
-  json_t* all = json_pack("{s:s, s:f, s:f, s:i, s:i, s:i, s:o}", "preset", o->preset, "tolerance",
-                          DV_GRADCHECK_TOLERANCE, "largest_error", r->worst, "agree",
-                          r->counts[DV_GRADCHECK_AGREES], "differ", r->counts[DV_GRADCHECK_DIFFERS], "skipped",
-                          r->counts[DV_GRADCHECK_SKIPPED], "parameters", parameters);
+  json_t* all =
+    json_pack("{s:s, s:f, s:f, s:i, s:i, s:i, s:o}", "preset", o->preset, "tolerance", DV_GRADCHECK_TOLERANCE,
+              "largest_error", r->worst, "agree", r->counts[DV_GRADCHECK_AGREES], "differ",
+              r->counts[DV_GRADCHECK_DIFFERS], "skipped", r->counts[DV_GRADCHECK_SKIPPED], "parameters", parameters);
   if (!all) return dv_fail(err, DV_ERR_NOMEM, "out of memory for the report");
   const bool failed = json_dumpf(all, stdout, JSON_INDENT(1)) || putchar('\n') == EOF;
   const int reason = errno;

@@ -46,8 +46,8 @@ static int usage_error(const char* what)
 static int parse_options(int argc, char** argv, options* o)
 {
   enum { JSON = 256, HELP, VERSION };
-  static const struct option known[] = {{"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, HELP},
-                                        {"version", no_argument, NULL, VERSION}, {0}};
+  static const struct option known[] = {
+    {"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, HELP}, {"version", no_argument, NULL, VERSION}, {0}};
   for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) switch (c) {
     case JSON: o->json = true; break;
     case HELP: fputs(USAGE, stdout); return 1;
@@ -63,11 +63,15 @@ static int parse_options(int argc, char** argv, options* o)
 static dv_status check_shape(const char* path, const dv_audio* audio, dv_error* err)
 {
   if (audio->rate_hz != DV_LOSS_RATE_HZ)
-    return dv_fail(err, DV_ERR_ARG, "%s: sample rate is %g Hz, the losses are defined at 44100 Hz; resample it, for "
-                   "example with: sox IN -r 44100 OUT", dv_file_label(path), audio->rate_hz);
+    return dv_fail(err, DV_ERR_ARG,
+                   "%s: sample rate is %g Hz, the losses are defined at 44100 Hz; resample it, for "
+                   "example with: sox IN -r 44100 OUT",
+                   dv_file_label(path), audio->rate_hz);
   if (audio->channels > 2)
-    return dv_fail(err, DV_ERR_ARG, "%s: %zu channels, the losses compare mono or stereo; pick or mix two, for "
-                   "example with: sox IN OUT remix 1 2", dv_file_label(path), audio->channels);
+    return dv_fail(err, DV_ERR_ARG,
+                   "%s: %zu channels, the losses compare mono or stereo; pick or mix two, for "
+                   "example with: sox IN OUT remix 1 2",
+                   dv_file_label(path), audio->channels);
   return DV_OK;
 }
 

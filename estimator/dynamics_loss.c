@@ -322,8 +322,7 @@ static void compare_item(dv_dynamics_loss* d, rows_view pred, size_t i, scratch*
     for (size_t pair = 0; pair < PAIRS; ++pair) {
       if (d->wrap_rows || at + d->shift[pair] < d->samples)
         compare(&t->pred.out, &t->target.out, (int)pair, n, signs_at(d, i, pair, at), &sum[pair]);
-      else
-        memset(signs_at(d, i, pair, at), 0, n * DV_LANES);
+      else memset(signs_at(d, i, pair, at), 0, n * DV_LANES);
     }
   }
   for (size_t pair = 0; pair < PAIRS; ++pair) d->difference[i * PAIRS + pair] = channel_sums(&sum[pair]);
@@ -413,10 +412,8 @@ static void slopes_of_block(const dv_dynamics_loss* d, size_t i, size_t position
   for (size_t pair = 0; pair < PAIRS; ++pair) {
     int8_t gathered[BLOCK_VALUES];
     const int8_t* signs = gathered;
-    if (position >= d->shift[pair])
-      signs = signs_at(d, i, pair, position - d->shift[pair]);
-    else
-      gather_signs(d, i, pair, position, n, gathered);
+    if (position >= d->shift[pair]) signs = signs_at(d, i, pair, position - d->shift[pair]);
+    else gather_signs(d, i, pair, position, n, gathered);
     divide_signs(signs_at(d, i, pair, position), n * DV_LANES, b->average[2 * pair]);
     divide_signs(signs, n * DV_LANES, b->average[2 * pair + 1]);
   }

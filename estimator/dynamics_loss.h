@@ -55,8 +55,8 @@ void dv_dynamics_loss_forward(dv_dynamics_loss* loss, const dv_real* pred, size_
                               size_t count, dv_dynamics_values* values);
 
 /* ADDS weights.lr dlr/dpred + weights.ms dms/dpred to grad, laid out as pred, the last forward's. */
-void dv_dynamics_loss_backward(dv_dynamics_loss* loss, dv_dynamics_values weights, const dv_real* pred,
-                               dv_real* grad, size_t stride);
+void dv_dynamics_loss_backward(dv_dynamics_loss* loss, dv_dynamics_values weights, const dv_real* pred, dv_real* grad,
+                               size_t stride);
 
 #ifdef __cplusplus
 }

@@ -14,8 +14,13 @@ static const double SILENCE_PEAK = 1e-3; /* -60 dBFS */
 
 void dv_fit_config_reference(dv_fit_config* config)
 {
-  *config = (dv_fit_config){.steps = 2000, .learning_rate = 0.01, .chunk_s = 12.0, .overlap_s = 5.0,
-                            .batch_limit = 35, .seed = 0, .threads = 1};
+  *config = (dv_fit_config){.steps = 2000,
+                            .learning_rate = 0.01,
+                            .chunk_s = 12.0,
+                            .overlap_s = 5.0,
+                            .batch_limit = 35,
+                            .seed = 0,
+                            .threads = 1};
 }
 
 typedef struct {
@@ -24,10 +29,10 @@ typedef struct {
   size_t samples, warmup, wanted; /* of a chunk */
   size_t* starts;                 /* where each used chunk begins in the stems */
   size_t chunks, dropped, batch;
-  size_t* order;                  /* chunk indices; the first `batch` are this step's */
+  size_t* order; /* chunk indices; the first `batch` are this step's */
   const dv_real** x;
-  dv_real* target;                /* rows of all chunks */
-  dv_real *pred, *grad;           /* rows of the batch */
+  dv_real* target;      /* rows of all chunks */
+  dv_real *pred, *grad; /* rows of the batch */
   dv_chain* chain;
   dv_loss* loss;
   uint64_t random;
@@ -160,8 +165,7 @@ static dv_status evaluate(fit* f, const double raw[DV_PARAM_COUNT], dv_loss_valu
   if (status) return status;
   memset(f->grad, 0, 2 * f->batch * f->wanted * sizeof *f->grad);
   status = dv_loss_backward(f->loss, f->pred, f->wanted, f->grad);
-  if (!status)
-    status = dv_chain_backward(f->chain, &params, f->x, f->batch, f->grad, DV_DELAY_TRAIN, &grad, NULL);
+  if (!status) status = dv_chain_backward(f->chain, &params, f->x, f->batch, f->grad, DV_DELAY_TRAIN, &grad, NULL);
   if (status) return status;
   grad.log_damp -= 2.0 * (1.0 - exp(params.log_damp)) * exp(params.log_damp);
   memset(grad_raw, 0, DV_PARAM_COUNT * sizeof *grad_raw);
@@ -222,8 +226,8 @@ static dv_status descend(fit* f, double raw[DV_PARAM_COUNT], dv_fit_result* resu
   return DV_OK;
 }
 
-dv_status dv_fit(const dv_fit_config* config, const dv_fit_stems* stems, dv_chain_params* params,
-                 dv_fit_result* result, dv_fit_callback callback, void* context, dv_error* err)
+dv_status dv_fit(const dv_fit_config* config, const dv_fit_stems* stems, dv_chain_params* params, dv_fit_result* result,
+                 dv_fit_callback callback, void* context, dv_error* err)
 {
   fit f = {.config = config, .stems = stems};
   double raw[DV_PARAM_COUNT];

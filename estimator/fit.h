@@ -39,9 +39,9 @@ typedef struct {
 } dv_fit_stems;
 
 typedef struct {
-  size_t step, steps;    /* step counts from 0: the loss before the step-th update */
+  size_t step, steps; /* step counts from 0: the loss before the step-th update */
   dv_loss_values values;
-  double regulariser;    /* (1 - exp(log_damp))^2, in the objective beside values.total */
+  double regulariser; /* (1 - exp(log_damp))^2, in the objective beside values.total */
   double elapsed_s;
 } dv_fit_step;
 
@@ -53,7 +53,7 @@ typedef enum { DV_FIT_DONE, DV_FIT_CANCELLED, DV_FIT_NONFINITE } dv_fit_end;
 typedef struct {
   size_t chunks, chunks_dropped; /* used, and too quiet */
   size_t steps_done, best_step;
-  double first_loss, best_loss;  /* totals without the regulariser */
+  double first_loss, best_loss; /* totals without the regulariser */
   dv_fit_end end;
 } dv_fit_result;
 

@@ -98,10 +98,12 @@ dv_status dv_loss_forward(dv_loss* loss, const dv_real* pred, size_t stride, con
   dv_spectral_loss_forward(loss->spectral, pred, stride, items, count, &spectral);
   dv_dynamics_loss_forward(loss->dynamics, pred, stride, items, count, &dynamics);
   const dv_loss_weights w = loss->weights;
-  *values = (dv_loss_values){.mss_lr = spectral.lr, .mss_ms = spectral.ms,
-                             .mldr_lr = dynamics.lr, .mldr_ms = dynamics.ms,
-                             .total = w.mss_lr * spectral.lr + w.mss_ms * spectral.ms +
-                                      w.mldr_lr * dynamics.lr + w.mldr_ms * dynamics.ms};
+  *values = (dv_loss_values){.mss_lr = spectral.lr,
+                             .mss_ms = spectral.ms,
+                             .mldr_lr = dynamics.lr,
+                             .mldr_ms = dynamics.ms,
+                             .total = w.mss_lr * spectral.lr + w.mss_ms * spectral.ms + w.mldr_lr * dynamics.lr +
+                                      w.mldr_ms * dynamics.ms};
   /* Every sample reaches the spectral sums, and no step of them hides a NaN. */
   loss->has_forward = isfinite(spectral.lr) && isfinite(spectral.ms) && isfinite(dynamics.lr) && isfinite(dynamics.ms);
   return loss->has_forward ? DV_OK : DV_ERR_NONFINITE;

@@ -266,8 +266,8 @@ static DV_HOT void widen(const dv_real* restrict from, size_t n, double* restric
   for (size_t i = 0; i < n; ++i) to[i] = (double)from[i];
 }
 
-static DV_HOT void add_channels(const double* restrict m, const double* restrict s, size_t n,
-                                dv_real* restrict left, dv_real* restrict right)
+static DV_HOT void add_channels(const double* restrict m, const double* restrict s, size_t n, dv_real* restrict left,
+                                dv_real* restrict right)
 {
   for (size_t i = 0; i < n; ++i) {
     left[i] += (dv_real)(m[i] + s[i]);
@@ -341,16 +341,14 @@ static void transform_group(const dv_spectral_loss* s, int r, size_t i, size_t g
 }
 
 /* magnitudes: [SIGNALS][frames][stride].  Beyond `bins` they are 1, so that they can be compared along. */
-static void magnitudes_of_group(const dv_spectral_loss* s, int r, size_t frames, const scratch* t,
-                                dv_real* magnitudes)
+static void magnitudes_of_group(const dv_spectral_loss* s, int r, size_t frames, const scratch* t, dv_real* magnitudes)
 {
   const size_t bins = dv_stft_bins(s->stft[r]), stride = dv_stft_stride(s->stft[r]);
   const double *middle = t->spectra, *side = middle + side_spectra(s, r);
   for (size_t f = 0; f < frames; ++f) {
     dv_real* row = magnitudes + f * stride;
     frame_magnitudes(middle + 2 * f * stride, side + 2 * f * stride, bins, stride, frames * stride, row);
-    for (size_t signal = 0; signal < SIGNALS; ++signal)
-      fill(row + signal * frames * stride + bins, stride - bins, 1);
+    for (size_t signal = 0; signal < SIGNALS; ++signal) fill(row + signal * frames * stride + bins, stride - bins, 1);
   }
 }
 
@@ -412,8 +410,7 @@ static sums total_difference(const dv_spectral_loss* s, int r)
 static double target_square(const dv_spectral_loss* s, int r, int part)
 {
   double total = 0.0;
-  for (size_t i = 0; i < s->count; ++i)
-    total += s->target_sums[s->items[i] * RESOLUTIONS + (size_t)r].squares[part];
+  for (size_t i = 0; i < s->count; ++i) total += s->target_sums[s->items[i] * RESOLUTIONS + (size_t)r].squares[part];
   return total;
 }
 
@@ -527,8 +524,7 @@ static void differentiate_item(const dv_spectral_loss* s, int r, size_t i, const
   const dv_stft* stft = s->stft[r];
   const size_t bins = dv_stft_bins(stft), stride = dv_stft_stride(stft), group = dv_stft_group(stft);
   const size_t side_at = side_spectra(s, r);
-  for (size_t side = 0; side < 2; ++side)
-    memset(gradient_signal(s, i, r, side), 0, padded(s) * sizeof(dv_real));
+  for (size_t side = 0; side < 2; ++side) memset(gradient_signal(s, i, r, side), 0, padded(s) * sizeof(dv_real));
   for (size_t g = 0; g < groups(s, r); ++g) {
     const size_t frames = frames_in_group(s, r, g), start = frame_start(s, r, g * group);
     const dv_real* target = target_group(s, r, s->items[i], g);

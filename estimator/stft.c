@@ -201,6 +201,5 @@ void dv_stft_backward(const dv_stft* stft, const dv_real* spectra, size_t frames
   const size_t used = (frames + 1) / 2 * 2 * n;
   memset(in + used, 0, (output_offset(stft) - used) * sizeof *in);
   execute_adjoint(stft->adjoint, (adjoint_complex*)in, (adjoint_complex*)out);
-  for (size_t f = 0; f < frames; ++f)
-    add_windowed(stft->adjoint_window, out + f / 2 * 2 * n + f % 2, n, gx + f * hop);
+  for (size_t f = 0; f < frames; ++f) add_windowed(stft->adjoint_window, out + f / 2 * 2 * n + f % 2, n, gx + f * hop);
 }

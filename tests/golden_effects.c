@@ -60,7 +60,9 @@ static void judge_lanes(golden_case* g, lane_case* c)
 static double sigmoid(double r) { return 1.0 / (1.0 + exp(-r)); }
 
 /* A raw value, the range that maps it, and its gradient; all ranges are the manifest's. */
-typedef struct { double raw, low, high, value, grad; } ranged;
+typedef struct {
+  double raw, low, high, value, grad;
+} ranged;
 
 static dv_status read_ranged(const golden_case* g, const char* name, double low, double high, ranged* r, dv_error* err)
 {
@@ -92,7 +94,10 @@ static dv_status read_q(const golden_case* g, ranged* q, dv_error* err)
 
 static double ranged_slope(const ranged* r) { return (r->high - r->low) * sigmoid(r->raw) * sigmoid(-r->raw); }
 
-typedef struct { ranged gain, freq, q; bool has_gain, has_q; } band_values;
+typedef struct {
+  ranged gain, freq, q;
+  bool has_gain, has_q;
+} band_values;
 
 static dv_status read_band(const golden_case* g, band_values* v, dv_error* err)
 {
@@ -112,16 +117,12 @@ static dv_status read_band(const golden_case* g, band_values* v, dv_error* err)
 
 static void band_coeffs(const char* kind, const band_values* v, double rate, dv_biquad* c)
 {
-  if (strcmp(kind, "Peak") == 0)
-    dv_peak_coeffs(&(dv_peak_params){v->gain.value, v->freq.value, v->q.value}, rate, c);
-  else if (strcmp(kind, "LowShelf") == 0)
-    dv_lowshelf_coeffs(&(dv_shelf_params){v->gain.value, v->freq.value}, rate, c);
+  if (strcmp(kind, "Peak") == 0) dv_peak_coeffs(&(dv_peak_params){v->gain.value, v->freq.value, v->q.value}, rate, c);
+  else if (strcmp(kind, "LowShelf") == 0) dv_lowshelf_coeffs(&(dv_shelf_params){v->gain.value, v->freq.value}, rate, c);
   else if (strcmp(kind, "HighShelf") == 0)
     dv_highshelf_coeffs(&(dv_shelf_params){v->gain.value, v->freq.value}, rate, c);
-  else if (strcmp(kind, "LowPass") == 0)
-    dv_lowpass_coeffs(&(dv_pass_params){v->freq.value, v->q.value}, rate, c);
-  else
-    dv_highpass_coeffs(&(dv_pass_params){v->freq.value, v->q.value}, rate, c);
+  else if (strcmp(kind, "LowPass") == 0) dv_lowpass_coeffs(&(dv_pass_params){v->freq.value, v->q.value}, rate, c);
+  else dv_highpass_coeffs(&(dv_pass_params){v->freq.value, v->q.value}, rate, c);
 }
 
 static void band_vjp(const char* kind, band_values* v, double rate, const dv_biquad* gc)
@@ -153,7 +154,10 @@ static dv_status judge_band_gradient(const golden_case* g, const band_values* v,
 {
   const json_t* want = golden_member(g, "grad_raw");
   if (!json_is_object(want)) return DV_OK;
-  const struct { const char* name; double grad; } parts[] = {
+  const struct {
+    const char* name;
+    double grad;
+  } parts[] = {
     {"params.gain", v->gain.grad},
     {"params.parametrizations.freq.original", v->freq.grad},
     {"params.parametrizations.Q.original", v->q.grad},
@@ -201,8 +205,7 @@ static void run_compressor(golden_case* g, lane_case* c, const dv_compressor_coe
                            dv_compressor_coefs* gk)
 {
   const size_t count = c->n * DV_LANES;
-  dv_compressor_tape tape = {golden_alloc(g, count), golden_alloc(g, count), golden_alloc(g, count),
-                             calloc(count, 1)};
+  dv_compressor_tape tape = {golden_alloc(g, count), golden_alloc(g, count), golden_alloc(g, count), calloc(count, 1)};
   dv_compressor_state state;
   if (!tape.falling) abort();
   dv_compressor_reset(&state);

@@ -69,8 +69,7 @@ static dv_status judge_losses(golden_case* g, dv_loss* loss, const dv_npy* targe
     status = golden_number(g, path, &reference, err);
     if (!status) golden_judge(g, path, relative(part_of(&values, part), reference), VALUE_LIMIT);
   }
-  for (int part = 0; !status && part < PARTS; ++part)
-    status = judge_loss_gradient(g, loss, part, pred, items, n, err);
+  for (int part = 0; !status && part < PARTS; ++part) status = judge_loss_gradient(g, loss, part, pred, items, n, err);
   return status;
 }
 
@@ -159,7 +158,9 @@ typedef struct {
 } fit;
 
 /* Largest relative errors so far: of the first steps, and of all. */
-typedef struct { double first, all; } step_errors;
+typedef struct {
+  double first, all;
+} step_errors;
 
 enum { FIRST_STEPS = 5 };
 

@@ -135,8 +135,7 @@ dv_status golden_raw_vector(const golden_case* g, double raw[DV_PARAM_COUNT], dv
     memcpy(raw + row->first, values + at, (size_t)row->count * sizeof *raw);
     at += (size_t)row->count;
   }
-  if (at != count)
-    return dv_fail(err, DV_ERR_FORMAT, "%s/manifest.json: \"raw_keys\" do not match \"raw\"", g->dir);
+  if (at != count) return dv_fail(err, DV_ERR_FORMAT, "%s/manifest.json: \"raw_keys\" do not match \"raw\"", g->dir);
   return DV_OK;
 }
 

@@ -24,7 +24,10 @@ static const char CORPORA[] = "../shared/corpora";
 static const double MEDIAN_LIMIT_DB = -60.0, WORST_LIMIT_DB = -40.0;
 enum { BLOCK = 256, MAX_PRESETS = 1000, WORST = 10 };
 
-typedef struct { char name[96]; double residual_db; } row;
+typedef struct {
+  char name[96];
+  double residual_db;
+} row;
 
 typedef struct {
   float* voice;
@@ -114,8 +117,7 @@ static void compare(null_test* t, const char* name, const dv_chain_params* param
     return;
   }
   float *offline[2] = {memory, memory + t->samples}, *live[2] = {memory + 2 * t->samples, memory + 3 * t->samples};
-  dv_status status =
-    dv_render(params, t->rate_hz, t->voice, t->samples, 0, offline[0], offline[1], NULL, NULL, &err);
+  dv_status status = dv_render(params, t->rate_hz, t->voice, t->samples, 0, offline[0], offline[1], NULL, NULL, &err);
   if (!status) status = play(t, params, live[0], live[1], &err);
   if (status) {
     printf("%s: %s\n", name, err.text);
@@ -123,8 +125,8 @@ static void compare(null_test* t, const char* name, const dv_chain_params* param
   } else {
     row* r = &t->rows[t->count++];
     snprintf(r->name, sizeof r->name, "%s", name);
-    r->residual_db = residual_db((const float*[2]){live[0], live[1]}, (const float*[2]){offline[0], offline[1]},
-                                 t->samples);
+    r->residual_db =
+      residual_db((const float* [2]){live[0], live[1]}, (const float* [2]){offline[0], offline[1]}, t->samples);
   }
   free(memory);
 }
@@ -173,10 +175,8 @@ int main(int argc, char** argv)
   }
   FILE* corpus = fopen("../shared/corpora/internal/raw_params.npy", "rb");
   t.have_corpora = corpus != NULL;
-  if (corpus)
-    fclose(corpus);
-  else
-    printf("skipping the published presets: no %s\n", CORPORA);
+  if (corpus) fclose(corpus);
+  else printf("skipping the published presets: no %s\n", CORPORA);
   if (t.every < 1 || !(seconds >= 0.5 && seconds <= 60.0) || !load_voice(&t, seconds)) return 2;
   if (dv_preset_list(t.have_corpora ? CORPORA : NULL, visit, &t, &err)) {
     puts(err.text);

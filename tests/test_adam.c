@@ -32,8 +32,8 @@ static void test_steps_equal_the_published_formula(void** state)
     int steps;
     double theta[N];
   } want[] = {{1, {0.99000000004999999975, -2.0099999999916666666, 0.50980392156862745098}},
-               {3, {0.97001009937839987911, -2.0300090561441169654, 0.52938560249882217980}},
-               {10, {0.90034965400598723827, -2.1003020295170210460, 0.59722365799540093253}}};
+              {3, {0.97001009937839987911, -2.0300090561441169654, 0.52938560249882217980}},
+              {10, {0.90034965400598723827, -2.1003020295170210460, 0.59722365799540093253}}};
   for (size_t k = 0; k < sizeof want / sizeof *want; ++k) {
     double m[N], v[N], theta[N] = {1.0, -2.0, 0.5};
     dv_adam adam;
@@ -70,8 +70,8 @@ static void test_refusal_changes_nothing(void** state)
   dv_adam adam;
   dv_adam_init(&adam, N, m, v);
   assert_int_equal(dv_adam_step(&adam, &dv_adam_default_options, bad, theta), DV_ERR_NONFINITE);
-  static const dv_adam_options wrong[] = {{-1.0, 0.9, 0.999, 1e-8}, {0.01, 1.0, 0.999, 1e-8}, {0.01, 0.9, -0.1, 1e-8},
-                                          {0.01, 0.9, 0.999, -1.0}};
+  static const dv_adam_options wrong[] = {
+    {-1.0, 0.9, 0.999, 1e-8}, {0.01, 1.0, 0.999, 1e-8}, {0.01, 0.9, -0.1, 1e-8}, {0.01, 0.9, 0.999, -1.0}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i)
     assert_int_equal(dv_adam_step(&adam, &wrong[i], fine, theta), DV_ERR_ARG);
   const dv_adam_options nan = {(double)NAN, 0.9, 0.999, 1e-8};

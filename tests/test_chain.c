@@ -68,8 +68,9 @@ static void run(dv_chain* chain, const fixture* f, size_t from, size_t count, si
   memset(o, 0, sizeof *o);
   for (size_t i = 0; i < count; ++i) gx[i] = o->gx[i];
   assert_int_equal(dv_chain_forward(chain, &f->p, f->x + from, count, o->y), DV_OK);
-  assert_int_equal(dv_chain_backward(chain, &f->p, f->x + from, count, f->gy + 2 * from * (N - warmup), DV_DELAY_TRAIN,
-                                     &o->gp, gx), DV_OK);
+  assert_int_equal(
+    dv_chain_backward(chain, &f->p, f->x + from, count, f->gy + 2 * from * (N - warmup), DV_DELAY_TRAIN, &o->gp, gx),
+    DV_OK);
 }
 
 static void run_new(const fixture* f, size_t from, size_t count, size_t warmup, int threads, outcome* o)
@@ -121,8 +122,7 @@ static void test_batch_gradient_is_the_sum_of_the_chunks(void** state)
     for (int i = 0; i < DV_PARAM_COUNT; ++i) sum[i] += dv_params_flat(&second.gp)[i];
   }
   for (int i = 0; i < DV_PARAM_COUNT; ++i) norm = fmax(norm, fabs(sum[i]));
-  for (int i = 0; i < DV_PARAM_COUNT; ++i)
-    assert_close(dv_params_flat(&first.gp)[i], sum[i], 10.0 * EPS, EPS * norm);
+  for (int i = 0; i < DV_PARAM_COUNT; ++i) assert_close(dv_params_flat(&first.gp)[i], sum[i], 10.0 * EPS, EPS * norm);
 }
 
 /* Without a warm-up the same outputs come at the end, and a gradient that is zero before them is the same. */
@@ -273,9 +273,10 @@ static void test_nonfinite_samples_are_reported(void** state)
 static void test_bad_configurations_are_refused(void** state)
 {
   (void)state;
-  static const dv_chain_config bad[] = {
-    {0.0, N, 0, 1, 1},     {(double)NAN, N, 0, 1, 1}, {999.0, N, 0, 1, 1}, {2e6, N, 0, 1, 1},    {RATE_HZ, 0, 0, 1, 1},
-    {RATE_HZ, N, N, 1, 1}, {RATE_HZ, N, N + 1, 1, 1}, {RATE_HZ, N, 0, 0, 1}, {RATE_HZ, N, 0, 1, 0}, {RATE_HZ, N, 0, 1, -1}};
+  static const dv_chain_config bad[] = {{0.0, N, 0, 1, 1},         {(double)NAN, N, 0, 1, 1}, {999.0, N, 0, 1, 1},
+                                        {2e6, N, 0, 1, 1},         {RATE_HZ, 0, 0, 1, 1},     {RATE_HZ, N, N, 1, 1},
+                                        {RATE_HZ, N, N + 1, 1, 1}, {RATE_HZ, N, 0, 0, 1},     {RATE_HZ, N, 0, 1, 0},
+                                        {RATE_HZ, N, 0, 1, -1}};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
     dv_chain* chain = (dv_chain*)&chain;
     dv_error err = {""};

@@ -36,10 +36,7 @@ static int setup(void** state)
   return 0;
 }
 
-static dv_compressor_tape tape_of(fixture* f)
-{
-  return (dv_compressor_tape){f->mean, f->target, f->gain, f->falling};
-}
+static dv_compressor_tape tape_of(fixture* f) { return (dv_compressor_tape){f->mean, f->target, f->gain, f->falling}; }
 
 static void run(fixture* f)
 {

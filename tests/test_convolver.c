@@ -45,7 +45,10 @@ static void release(fixture* f)
   dv_conv_response_free(f->response);
 }
 
-typedef struct { float *x[2], *y[2]; size_t n; } stereo;
+typedef struct {
+  float *x[2], *y[2];
+  size_t n;
+} stereo;
 
 static stereo signals(size_t quanta, uint64_t seed)
 {
@@ -77,8 +80,7 @@ static double direct(const fixture* f, const stereo* s, int out, size_t n)
 {
   double sum = 0.0;
   for (int in = 0; in < 2; ++in)
-    for (size_t k = f->first; k < f->length && k <= n; ++k)
-      sum += (double)f->h[out][in][k] * (double)s->x[in][n - k];
+    for (size_t k = f->first; k < f->length && k <= n; ++k) sum += (double)f->h[out][in][k] * (double)s->x[in][n - k];
   return sum;
 }
 

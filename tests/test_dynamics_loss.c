@@ -219,7 +219,8 @@ static void test_items_choose_targets(void** state)
   static const size_t chosen[2] = {2, 0};
   fixture f = fixture_new(LONG, true);
   const size_t part = 2 * f.samples;
-  dv_real *picked = calloc(2 * part, sizeof *picked), *got = calloc(2 * part, sizeof *got), *want = calloc(2 * part, sizeof *want);
+  dv_real *picked = calloc(2 * part, sizeof *picked), *got = calloc(2 * part, sizeof *got),
+          *want = calloc(2 * part, sizeof *want);
   dv_dynamics_values v, w;
   for (size_t i = 0; i < 2; ++i) memcpy(picked + i * part, f.target + chosen[i] * part, part * sizeof *picked);
   dv_dynamics_loss* loss = loss_for(picked, 2, f.samples, 1);
@@ -249,12 +250,9 @@ static void test_refuses_bad_arguments(void** state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_values_follow_the_definition),
-    cmocka_unit_test(test_backward_matches_finite_differences),
-    cmocka_unit_test(test_backward_accumulates),
-    cmocka_unit_test(test_silence_is_finite),
-    cmocka_unit_test(test_threads_do_not_change_a_bit),
-    cmocka_unit_test(test_items_choose_targets),
+    cmocka_unit_test(test_values_follow_the_definition), cmocka_unit_test(test_backward_matches_finite_differences),
+    cmocka_unit_test(test_backward_accumulates),         cmocka_unit_test(test_silence_is_finite),
+    cmocka_unit_test(test_threads_do_not_change_a_bit),  cmocka_unit_test(test_items_choose_targets),
     cmocka_unit_test(test_refuses_bad_arguments),
   };
   return cmocka_run_group_tests_name("dynamics_loss", tests, NULL, NULL);

@@ -11,7 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct { const char* kind; golden_runner run; } kinds[] = {
+static const struct {
+  const char* kind;
+  golden_runner run;
+} kinds[] = {
   {"Peak", golden_run_band},
   {"LowShelf", golden_run_band},
   {"HighShelf", golden_run_band},
@@ -102,10 +105,8 @@ int main(int argc, char** argv)
   if (argc == 1) {
     run_root(DV_SOURCE_DIR "/tests/golden", &tally);
     const char* public_set = DV_SOURCE_DIR "/../shared/golden/public";
-    if (access(public_set, F_OK) == 0)
-      run_root(public_set, &tally);
-    else
-      printf("%s is absent: only the committed subset was run\n", public_set);
+    if (access(public_set, F_OK) == 0) run_root(public_set, &tally);
+    else printf("%s is absent: only the committed subset was run\n", public_set);
   }
   if (tally.skipped) printf("%d cases of unknown kinds skipped\n", tally.skipped);
   printf("%d passed, %d failed\n", tally.passed, tally.failed);

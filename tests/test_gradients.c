@@ -40,11 +40,11 @@ static void draw(uint64_t* seed, double raw[DV_PARAM_COUNT])
       raw[i] = table[r].map == DV_MAP_RANGE ? between(seed, -3, 3) : between(seed, -1.5, 1.5);
   for (size_t r = 0; r < rows; ++r)
     if (strcmp(table[r].unit, "dB") == 0) raw[table[r].first] = between(seed, -12, 12);
-  raw[14] = between(seed, -30, -8);  /* thresholds: both branches of the curve are met */
+  raw[14] = between(seed, -30, -8); /* thresholds: both branches of the curve are met */
   raw[15] = between(seed, -60, -24);
-  raw[22] = between(seed, -1.5, 3);   /* steeper than nine tenths of the published presets */
-  raw[17] = between(seed, -40, 40);  /* folds twice */
-  raw[18] = between(seed, -6, 0);    /* attack and release from 1 sample to 20 ms: they act within the signal */
+  raw[22] = between(seed, -1.5, 3); /* steeper than nine tenths of the published presets */
+  raw[17] = between(seed, -40, 40); /* folds twice */
+  raw[18] = between(seed, -6, 0);   /* attack and release from 1 sample to 20 ms: they act within the signal */
   raw[19] = between(seed, -6, 0);
   for (int k = 0; k < DV_FDN_BANDS; ++k) raw[55 + k] = between(seed, -1, 4);
 }
@@ -156,9 +156,11 @@ static dv_status band_gradient(void* context, const double* raw, double* gradien
 static void test_gradients_of_bands(void** state)
 {
   (void)state;
-  static const struct { const char* name; int band, first, count; } bands[] = {
-    {"peak1", 0, 0, 3}, {"peak2", 1, 3, 3}, {"low shelf", 2, 6, 2},
-    {"high shelf", 3, 8, 2}, {"low-pass", 4, 10, 2}, {"high-pass", 5, 12, 2}};
+  static const struct {
+    const char* name;
+    int band, first, count;
+  } bands[] = {{"peak1", 0, 0, 3},      {"peak2", 1, 3, 3},     {"low shelf", 2, 6, 2},
+               {"high shelf", 3, 8, 2}, {"low-pass", 4, 10, 2}, {"high-pass", 5, 12, 2}};
   static band_case b;
   uint64_t seed = 1;
   fill(b.x, BAND_REALS, &seed);
@@ -321,8 +323,8 @@ static dv_status delay_value(void* context, const double* raw, dv_gradcheck_poin
   const double odd[2] = {c.odd.left, c.odd.right}, even[2] = {c.even.left, c.even.right};
   point->value = 0.0;
   for (int ch = 0; ch < 2; ++ch)
-    point->value += c.gain * (odd[ch] * dot(d->w[ch], d->odd, DELAY_SAMPLES) +
-                              even[ch] * dot(d->w[ch], d->even, DELAY_SAMPLES));
+    point->value +=
+      c.gain * (odd[ch] * dot(d->w[ch], d->odd, DELAY_SAMPLES) + even[ch] * dot(d->w[ch], d->even, DELAY_SAMPLES));
   const int64_t echoes = (int64_t)c.delay_samples;
   point->branches = dv_gradcheck_digest(0, &echoes, sizeof echoes);
   return DV_OK;
@@ -363,8 +365,7 @@ static void test_gradients_of_delay(void** state)
   assert_non_null(d.response);
   fill(d.w[0], DELAY_SAMPLES, &seed);
   fill(d.w[1], DELAY_SAMPLES, &seed);
-  check_effect(
-    &(effect){"delay", delay_value, delay_gradient, &d, DELAY, DELAY_COUNT, SETTINGS, DELAY_RATE_HZ, 0.02});
+  check_effect(&(effect){"delay", delay_value, delay_gradient, &d, DELAY, DELAY_COUNT, SETTINGS, DELAY_RATE_HZ, 0.02});
   dv_delay_response_free(d.response);
 }
 
@@ -450,8 +451,12 @@ static void test_gradients_of_delay_in_training_are_the_damped_pulses(void** sta
   dv_delay_response* response = dv_delay_response_new(SURROGATE_RATE_HZ, SURROGATE_N);
   assert_non_null(response);
   for (int setting = 0; setting < 2 * SLOW_SETTINGS; ++setting) {
-    const dv_delay_params p = {between(&seed, 100, 1000), between(&seed, 0, 0.9), between(&seed, 0, 1),
-                               {between(&seed, 5, 40), between(&seed, 0.5, 2)}, 0.5, 0.5};
+    const dv_delay_params p = {between(&seed, 100, 1000),
+                               between(&seed, 0, 0.9),
+                               between(&seed, 0, 1),
+                               {between(&seed, 5, 40), between(&seed, 0.5, 2)},
+                               0.5,
+                               0.5};
     dv_real odd[SURROGATE_N], even[SURROGATE_N];
     dv_delay_coefs gc = {0};
     double g[2] = {0.0, 0.0};
@@ -585,8 +590,8 @@ static void test_gradients_of_reverb_response(void** state)
   r.response = dv_reverb_response_new(REVERB_RATE_HZ, REVERB_SAMPLES, 1);
   assert_non_null(r.response);
   fill(&r.w[0][0][0], 4 * REVERB_SAMPLES, &seed);
-  check_effect(&(effect){"reverb", reverb_value, reverb_gradient, &r, REVERB, REVERB_COUNT, SLOW_SETTINGS,
-                         REVERB_RATE_HZ, 0.0});
+  check_effect(
+    &(effect){"reverb", reverb_value, reverb_gradient, &r, REVERB, REVERB_COUNT, SLOW_SETTINGS, REVERB_RATE_HZ, 0.0});
   dv_reverb_response_free(r.response);
 }
 
@@ -607,8 +612,7 @@ static void check_chain(const char* name, double rate_hz, size_t active, size_t 
   dv_error err;
   dv_gradcheck_chain* chain = dv_gradcheck_chain_new(rate_hz, active, samples, 7, &err);
   assert_non_null(chain);
-  check_effect(
-    &(effect){name, dv_gradcheck_chain_value, chain_gradient, chain, first, count, settings, rate_hz, 0.02});
+  check_effect(&(effect){name, dv_gradcheck_chain_value, chain_gradient, chain, first, count, settings, rate_hz, 0.02});
   dv_gradcheck_chain_free(chain);
 }
 
@@ -626,7 +630,9 @@ static void test_gradients_of_chain(void** state)
 
 /* --- The checker can fail ------------------------------------------------------------------------------ */
 
-typedef struct { double kink; } cubic;
+typedef struct {
+  double kink;
+} cubic;
 
 /* 2 x^3 - y + |x - kink| */
 static dv_status cubic_value(void* context, const double* theta, dv_gradcheck_point* point)

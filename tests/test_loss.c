@@ -37,10 +37,7 @@ static int teardown(void** state)
   return 0;
 }
 
-static dv_loss_weights only(int part)
-{
-  return (dv_loss_weights){part == 0, part == 1, part == 2, part == 3};
-}
+static dv_loss_weights only(int part) { return (dv_loss_weights){part == 0, part == 1, part == 2, part == 3}; }
 
 static double part_of(const dv_loss_values* v, int part)
 {

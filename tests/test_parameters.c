@@ -34,13 +34,33 @@ static void test_table_covers_every_index_once_and_in_order(void** state)
 static void test_indices_are_the_published_ones(void** state)
 {
   (void)state;
-  static const struct { int index; const char* name; } known[] = {
-    {0, "peak1.gain_db"}, {5, "peak2.q"}, {7, "lowshelf.freq_hz"}, {8, "highshelf.gain_db"}, {11, "lowpass.q"},
-    {12, "highpass.freq_hz"}, {14, "compressor.comp_threshold_db"}, {17, "compressor.lookahead_ms"},
-    {20, "compressor.average_coef"}, {22, "compressor.exp_ratio"}, {23, "send"}, {24, "delay.delay_ms"},
-    {27, "delay.lowpass.freq_hz"}, {30, "delay.even_pan"}, {31, "reverb.input[0]"}, {43, "reverb.output[0]"},
-    {55, "reverb.decay[0]"}, {103, "reverb.decay[48]"}, {104, "reverb.mixing[0]"}, {140, "reverb.peak1.gain_db"},
-    {149, "reverb.highshelf.freq_hz"}, {150, "pan"}, {151, "log_damp"}, {152, "parameter[152]"}};
+  static const struct {
+    int index;
+    const char* name;
+  } known[] = {{0, "peak1.gain_db"},
+               {5, "peak2.q"},
+               {7, "lowshelf.freq_hz"},
+               {8, "highshelf.gain_db"},
+               {11, "lowpass.q"},
+               {12, "highpass.freq_hz"},
+               {14, "compressor.comp_threshold_db"},
+               {17, "compressor.lookahead_ms"},
+               {20, "compressor.average_coef"},
+               {22, "compressor.exp_ratio"},
+               {23, "send"},
+               {24, "delay.delay_ms"},
+               {27, "delay.lowpass.freq_hz"},
+               {30, "delay.even_pan"},
+               {31, "reverb.input[0]"},
+               {43, "reverb.output[0]"},
+               {55, "reverb.decay[0]"},
+               {103, "reverb.decay[48]"},
+               {104, "reverb.mixing[0]"},
+               {140, "reverb.peak1.gain_db"},
+               {149, "reverb.highshelf.freq_hz"},
+               {150, "pan"},
+               {151, "log_damp"},
+               {152, "parameter[152]"}};
   for (size_t i = 0; i < sizeof known / sizeof *known; ++i) {
     char name[64];
     dv_parameter_name(known[i].index, name, sizeof name);

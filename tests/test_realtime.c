@@ -105,8 +105,11 @@ static void play_with_changes(take* t, const size_t* sizes, size_t count)
 static void test_engine_output_does_not_depend_on_block_sizes(void** state)
 {
   (void)state;
-  static const size_t sizes[][6] = {{64, 64, 64, 64, 64, 64}, {1, 1, 1, 1, 1, 1}, {7, 7, 7, 7, 7, 7},
-                                    {1024, 1024, 1024, 1024, 1024, 1024}, {8192, 0, 3, 65, 1, 500}};
+  static const size_t sizes[][6] = {{64, 64, 64, 64, 64, 64},
+                                    {1, 1, 1, 1, 1, 1},
+                                    {7, 7, 7, 7, 7, 7},
+                                    {1024, 1024, 1024, 1024, 1024, 1024},
+                                    {8192, 0, 3, 65, 1, 500}};
   take want = new_take(60000);
   fill_noise(&want, 2);
   play_with_changes(&want, sizes[0], 6);
@@ -368,7 +371,10 @@ static void test_engine_meters_show_peaks_and_gain_reduction(void** state)
 
 /* ---- threads ----------------------------------------------------------------------------------------------- */
 
-typedef struct { take take; dv_rt* rt; } worker;
+typedef struct {
+  take take;
+  dv_rt* rt;
+} worker;
 
 static void* work(void* context)
 {

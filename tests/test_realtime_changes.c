@@ -6,7 +6,9 @@ static const double RATE = 48000.0;
 
 /* ---- clicks: 1 kHz at -12 dBFS, one change at 1 s, peak above 8 kHz before and after ------------------------ */
 
-typedef struct { double b0, b1, b2, a1, a2, z1, z2; } section;
+typedef struct {
+  double b0, b1, b2, a1, a2, z1, z2;
+} section;
 
 static section highpass(double freq_hz, double q)
 {
@@ -46,7 +48,12 @@ static void fill_sine(take* t)
     t->x[i] = (float)(0.25 * sin(2.0 * M_PI * 1000.0 * (double)i / RATE) * fmin(1.0, (double)i / (0.2 * RATE)));
 }
 
-typedef struct { const char* name; dv_chain_params to; dv_rt_mix mix; bool lookahead; } change;
+typedef struct {
+  const char* name;
+  dv_chain_params to;
+  dv_rt_mix mix;
+  bool lookahead;
+} change;
 
 static void assert_no_click(const dv_chain_params* from, const change* c, bool new_response)
 {
@@ -57,8 +64,7 @@ static void assert_no_click(const dv_chain_params* from, const change* c, bool n
   dv_rt_set_params(rt, &c->to);
   dv_rt_set_mix(rt, &c->mix);
   dv_rt_set_lookahead(rt, c->lookahead);
-  if (new_response)
-    assert_null(dv_rt_set_response(rt, dv_rt_response_new(&c->to.reverb, RATE, NULL)));
+  if (new_response) assert_null(dv_rt_set_response(rt, dv_rt_response_new(&c->to.reverb, RATE, NULL)));
   play(rt, &t, CHANGE, END, BLOCK);
   const double before = click_db(&t, (size_t)(0.8 * RATE), CHANGE), after = click_db(&t, CHANGE, END);
   print_message("%-28s %6.1f dBFS before, %6.1f after\n", c->name, before, after);
@@ -67,10 +73,7 @@ static void assert_no_click(const dv_chain_params* from, const change* c, bool n
   free_take(&t);
 }
 
-static change same(const char* name, const dv_chain_params* p)
-{
-  return (change){name, *p, dv_rt_mix_neutral(), true};
-}
+static change same(const char* name, const dv_chain_params* p) { return (change){name, *p, dv_rt_mix_neutral(), true}; }
 
 static void test_change_of_a_parameter_does_not_click(void** state)
 {

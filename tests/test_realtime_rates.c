@@ -41,8 +41,7 @@ static double complex turn(double radians) { return cos(radians) + (double compl
 static double complex transform(const float* x, size_t from, size_t to, double freq_hz, double rate_hz)
 {
   double complex sum = 0.0;
-  for (size_t i = from; i < to; ++i)
-    sum += (double)x[i] * turn(-2.0 * M_PI * freq_hz * (double)i / rate_hz);
+  for (size_t i = from; i < to; ++i) sum += (double)x[i] * turn(-2.0 * M_PI * freq_hz * (double)i / rate_hz);
   return sum;
 }
 

@@ -36,7 +36,10 @@ static inline dv_rt* new_engine(const dv_chain_params* p, double rate_hz)
   return rt;
 }
 
-typedef struct { float *x, *left, *right; size_t n; } take;
+typedef struct {
+  float *x, *left, *right;
+  size_t n;
+} take;
 
 static inline take new_take(size_t n)
 {
@@ -70,8 +73,8 @@ static inline void assert_same_output(const take* a, const take* b)
 {
   for (size_t i = 0; i < a->n; ++i)
     if (memcmp(&a->left[i], &b->left[i], sizeof(float)) || memcmp(&a->right[i], &b->right[i], sizeof(float)))
-      fail_msg("outputs differ first at frame %zu: %.9g %.9g, %.9g %.9g", i, (double)a->left[i],
-               (double)b->left[i], (double)a->right[i], (double)b->right[i]);
+      fail_msg("outputs differ first at frame %zu: %.9g %.9g, %.9g %.9g", i, (double)a->left[i], (double)b->left[i],
+               (double)a->right[i], (double)b->right[i]);
 }
 
 static inline double peak_of(const take* t, size_t from, size_t to)

@@ -70,8 +70,7 @@ static void test_fft_in_slices_is_bit_identical(void** state)
     dv_rt_complex x = sliced.a, y = sliced.b;
     for (int k = 0; k < dv_rt_fft_steps(sliced.fft); ++k) {
       const size_t items = dv_rt_fft_items(sliced.fft, k);
-      for (size_t i = 0; i < items; i += 3)
-        dv_rt_fft_run(sliced.fft, k, x, y, i, i + 3 < items ? i + 3 : items);
+      for (size_t i = 0; i < items; i += 3) dv_rt_fft_run(sliced.fft, k, x, y, i, i + 3 < items ? i + 3 : items);
       const dv_rt_complex swap = x;
       x = y;
       y = swap;
@@ -124,8 +123,7 @@ static void test_fft_inverse_is_the_forward_with_parts_swapped(void** state)
   fixture f = make(N, 11);
   const dv_rt_complex s = dv_rt_fft_whole(f.fft, f.a, f.b);
   const dv_rt_complex other = s.re == f.a.re ? f.b : f.a;
-  const dv_rt_complex back =
-    dv_rt_fft_whole(f.fft, (dv_rt_complex){s.im, s.re}, (dv_rt_complex){other.im, other.re});
+  const dv_rt_complex back = dv_rt_fft_whole(f.fft, (dv_rt_complex){s.im, s.re}, (dv_rt_complex){other.im, other.re});
   for (size_t i = 0; i < N; ++i) {
     assert_close((double)back.im[i] / N, f.re[i], 0.0, 1e-6);
     assert_close((double)back.re[i] / N, f.im[i], 0.0, 1e-6);

@@ -59,7 +59,8 @@ static double weighted(const dv_real* left, double middle, double side, ptrdiff_
   if (i >= SAMPLES) i = 2 * (SAMPLES - 1) - i;
   for (ptrdiff_t k = -DV_A_WEIGHTING_SIDE; k <= DV_A_WEIGHTING_SIDE; ++k)
     if (i + k >= 0 && i + k < SAMPLES)
-      sum += dv_a_weighting_taps[k < 0 ? -k : k] * (middle * (double)left[i + k] + side * (double)left[SAMPLES + i + k]);
+      sum +=
+        dv_a_weighting_taps[k < 0 ? -k : k] * (middle * (double)left[i + k] + side * (double)left[SAMPLES + i + k]);
   return sum;
 }
 
@@ -137,7 +138,8 @@ static double weighting_db(double freq_hz)
 static void test_a_weighting_has_the_curve_of_the_standard(void** state)
 {
   (void)state; /* IEC 61672; a short FIR cannot follow it to the bass, nor the bilinear transform to the top */
-  static const double curve[][3] = {{500, -3.2, 1.0}, {1000, 0.0, 0.5}, {2000, 1.2, 0.5}, {4000, 1.0, 0.5}, {8000, -1.1, 1.0}};
+  static const double curve[][3] = {
+    {500, -3.2, 1.0}, {1000, 0.0, 0.5}, {2000, 1.2, 0.5}, {4000, 1.0, 0.5}, {8000, -1.1, 1.0}};
   for (size_t i = 0; i < sizeof curve / sizeof *curve; ++i)
     assert_close(weighting_db(curve[i][0]), curve[i][1], 0.0, curve[i][2]);
   assert_true(weighting_db(50.0) < -15.0);
@@ -278,7 +280,8 @@ static void test_items_choose_targets(void** state)
   const fixture* f = *state;
   static const size_t chosen[2] = {2, 0};
   enum { PART = 2 * SAMPLES };
-  dv_real *picked = calloc(2 * PART, sizeof *picked), *got = calloc(VALUES, sizeof *got), *want = calloc(VALUES, sizeof *want);
+  dv_real *picked = calloc(2 * PART, sizeof *picked), *got = calloc(VALUES, sizeof *got),
+          *want = calloc(VALUES, sizeof *want);
   dv_spectral_values v, w;
   for (size_t i = 0; i < 2; ++i) memcpy(picked + i * PART, f->target + chosen[i] * PART, PART * sizeof *picked);
   dv_spectral_loss* loss = loss_for(picked, 2, 1);

@@ -14,7 +14,7 @@
 enum { DV_BIQUAD_CONTROLS = 5 }; /* b0, b1, b2, a1, a2 */
 
 typedef enum {
-  DV_CONTROL_EQ = 0, /* six biquads */
+  DV_CONTROL_EQ = 0,                                             /* six biquads */
   DV_CONTROL_REVERB_EQ = DV_CONTROL_EQ + 6 * DV_BIQUAD_CONTROLS, /* four */
   DV_CONTROL_DELAY_LOWPASS = DV_CONTROL_REVERB_EQ + 4 * DV_BIQUAD_CONTROLS,
   DV_CONTROL_AVERAGE = DV_CONTROL_DELAY_LOWPASS + DV_BIQUAD_CONTROLS,
@@ -44,13 +44,13 @@ typedef enum {
 
 typedef struct {
   double target[DV_CONTROL_COUNT];
-  double lag[DV_CONTROL_COUNT];    /* first one-pole; the second is `to` */
-  double from[DV_CONTROL_COUNT];   /* ramp of the running quantum: from + step (i + 1), i = 0 .. 63 */
+  double lag[DV_CONTROL_COUNT];  /* first one-pole; the second is `to` */
+  double from[DV_CONTROL_COUNT]; /* ramp of the running quantum: from + step (i + 1), i = 0 .. 63 */
   double to[DV_CONTROL_COUNT];
   double step[DV_CONTROL_COUNT];
-  double near[DV_CONTROL_COUNT];   /* distance at which a glide ends */
-  double rate;                     /* one-pole coefficient per quantum */
-  bool moving;                     /* some control is not at its target, or its ramp is not flat */
+  double near[DV_CONTROL_COUNT]; /* distance at which a glide ends */
+  double rate;                   /* one-pole coefficient per quantum */
+  bool moving;                   /* some control is not at its target, or its ramp is not flat */
 } dv_controls;
 
 /* Glides of about 40 ms at a rate. */

@@ -19,11 +19,11 @@ typedef struct {
 enum { MAX_CONV_STEPS = 48 };
 
 typedef struct {
-  bool active, silent;      /* silent: the window is zero */
+  bool active, silent; /* silent: the window is zero */
   int step, end;
   size_t item;
-  size_t block;             /* number of the block */
-  size_t budget;            /* cost to spend per quantum */
+  size_t block;  /* number of the block */
+  size_t budget; /* cost to spend per quantum */
 } job;
 
 typedef struct {
@@ -31,13 +31,13 @@ typedef struct {
   dv_rt_fft* fft;
   dv_conv_workspace work;
   conv_step step[MAX_CONV_STEPS];
-  int split, one, two;      /* the split's step; where a job for one and for two responses ends */
+  int split, one, two; /* the split's step; where a job for one and for two responses ends */
   float *spectra, *nyquist;
-  size_t head;              /* slot of the newest block; older ones follow */
-  size_t quiet;             /* newest blocks that are zero */
-  size_t reach;             /* age of the oldest block that is not zero, plus one; 0: none */
-  bool live, was_live;      /* input of the running and the last block is not zero */
-  float* out[2];            /* [left, right]: two blocks each, by parity of the block */
+  size_t head;         /* slot of the newest block; older ones follow */
+  size_t quiet;        /* newest blocks that are zero */
+  size_t reach;        /* age of the oldest block that is not zero, plus one; 0: none */
+  bool live, was_live; /* input of the running and the last block is not zero */
+  float* out[2];       /* [left, right]: two blocks each, by parity of the block */
   bool out_live[2];
   const dv_conv_response *current, *next;
   job job;
@@ -244,7 +244,9 @@ DV_HOT static void run_split(const level* v, size_t from, size_t to)
   }
 }
 
-typedef struct { dv_f8 l_re, l_im, r_re, r_im; } stereo_bins;
+typedef struct {
+  dv_f8 l_re, l_im, r_re, r_im;
+} stereo_bins;
 
 /* sum += taps * input over `count` partitions.  Each output has two sums, by input, which keeps the
    chains of dependent additions short. */
@@ -328,11 +330,11 @@ DV_HOT static void run_store(const level* v, size_t from, size_t to)
 static void run(const dv_conv* c, const level* v, const conv_step* s, size_t from, size_t to)
 {
   switch (s->phase) {
-    case FORWARD:
-    case INVERSE: run_fft(c, v, s, from, to); break;
-    case SPLIT: run_split(v, from, to); break;
-    case MULTIPLY: run_multiply(v, response_of(c, v, s->response), from, to); break;
-    case STORE: run_store(v, from, to); break;
+  case FORWARD:
+  case INVERSE: run_fft(c, v, s, from, to); break;
+  case SPLIT: run_split(v, from, to); break;
+  case MULTIPLY: run_multiply(v, response_of(c, v, s->response), from, to); break;
+  case STORE: run_store(v, from, to); break;
   }
 }
 
@@ -380,7 +382,10 @@ static void start(dv_conv* c, level* v)
     return;
   }
   const bool silent = v->quiet > 0;
-  v->job = (job){.active = true, .silent = silent, .block = block, .step = silent ? v->split : 0,
+  v->job = (job){.active = true,
+                 .silent = silent,
+                 .block = block,
+                 .step = silent ? v->split : 0,
                  .end = v->current == v->next ? v->one : v->two};
   v->job.budget = total_cost(c, v) / v->window + 1;
 }

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 enum {
-  DV_QUANTUM = 64,    /* frames the engine works in */
+  DV_QUANTUM = 64, /* frames the engine works in */
   DV_CONV_LEVELS = 4
 };
 

@@ -57,15 +57,13 @@ DV_INLINE void static_curve(const dv_controls* c, size_t at, float* m, size_t n)
 
 /* Attack when f < g is the smaller of the two candidates if attack is the faster, else the larger: taking
    both and comparing them afterwards is a shorter chain than choosing a coefficient first. */
-DV_INLINE double smooth(double gain, const dv_controls* c, size_t at, bool gliding, const float* f, float* g,
-                        size_t n)
+DV_INLINE double smooth(double gain, const dv_controls* c, size_t at, bool gliding, const float* f, float* g, size_t n)
 {
   const double attack = c->from[DV_CONTROL_ATTACK], release = c->from[DV_CONTROL_RELEASE];
   for (size_t i = 0; i < n; ++i) {
     const double a = gliding ? at_sample(c, DV_CONTROL_ATTACK, at + i) : attack;
     const double r = gliding ? at_sample(c, DV_CONTROL_RELEASE, at + i) : release;
-    const double target = (double)f[i], falling = (1.0 - a) * gain + a * target,
-                 rising = (1.0 - r) * gain + r * target;
+    const double target = (double)f[i], falling = (1.0 - a) * gain + a * target, rising = (1.0 - r) * gain + r * target;
     if (a >= r) gain = falling < rising ? falling : rising;
     else gain = falling > rising ? falling : rising;
     g[i] = (float)gain;

@@ -8,7 +8,9 @@
 
 #include <stddef.h>
 
-typedef struct { double mean, gain; } dv_dynamics;
+typedef struct {
+  double mean, gain;
+} dv_dynamics;
 
 /* Sets all targets that belong to the compressor. */
 DV_REALTIME void dv_controls_set_compressor(dv_controls* c, const dv_compressor_coefs* coefs);

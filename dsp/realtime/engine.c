@@ -44,11 +44,11 @@ struct dv_rt {
   dv_conv* reverb;
   dv_stereo_eq reverb_eq;
 
-  dv_rt_response *playing, *arriving;  /* audio thread's; arriving is being faded in */
-  _Atomic(dv_rt_response*) incoming;   /* handed over, not yet taken */
-  _Atomic(dv_rt_response*) retired;    /* list, newest first */
-  dv_rt_response* collected;           /* list, of the thread that frees */
-  float peak[4];                       /* of input, left, right, 1 - gain in the last process */
+  dv_rt_response *playing, *arriving; /* audio thread's; arriving is being faded in */
+  _Atomic(dv_rt_response*) incoming;  /* handed over, not yet taken */
+  _Atomic(dv_rt_response*) retired;   /* list, newest first */
+  dv_rt_response* collected;          /* list, of the thread that frees */
+  float peak[4];                      /* of input, left, right, 1 - gain in the last process */
 };
 
 static void wake(dv_rt* rt);
@@ -227,9 +227,7 @@ static void retire(dv_rt* rt, dv_rt_response* r)
   dv_rt_response** next = dv_rt_response_next(r);
   *next = atomic_load_explicit(&rt->retired, memory_order_relaxed);
   /* fails only when the other thread empties the list meanwhile, then at once succeeds */
-  while (!atomic_compare_exchange_weak_explicit(&rt->retired, next, r, memory_order_release,
-                                                memory_order_relaxed)) {
-  }
+  while (!atomic_compare_exchange_weak_explicit(&rt->retired, next, r, memory_order_release, memory_order_relaxed)) {}
 }
 
 /* Retires what has been faded out and takes in what has been handed over. */
@@ -388,8 +386,7 @@ DV_HOT static void send_to_reverb(const dv_rt* rt, float send[2][DV_QUANTUM])
 {
   for (int c = 0; c < 2; ++c)
     for (size_t i = 0; i < DV_QUANTUM; ++i)
-      send[c][i] =
-        rt->now.effect[i] + at_sample(&rt->controls, DV_CONTROL_SEND, i) * rt->now.echo[c][i];
+      send[c][i] = rt->now.effect[i] + at_sample(&rt->controls, DV_CONTROL_SEND, i) * rt->now.echo[c][i];
 }
 
 DV_HOT static void sum_wet(dv_rt* rt, float reverb[2][DV_QUANTUM])

@@ -89,15 +89,17 @@ size_t dv_rt_fft_items(const dv_rt_fft* fft, int step) { return fft->n / DV_F8 /
 unsigned dv_rt_fft_item_cost(const dv_rt_fft* fft, int step)
 {
   switch (fft->step[step].kind) {
-    case RADIX8: return 60;
-    case RADIX4: return 20;
-    default: return 90;
+  case RADIX8: return 60;
+  case RADIX4: return 20;
+  default: return 90;
   }
 }
 
 int dv_rt_fft_parts(const dv_rt_fft* fft) { return (int)radix_of(&fft->step[0]); }
 
-typedef struct { dv_f8 re, im; } c8;
+typedef struct {
+  dv_f8 re, im;
+} c8;
 
 DV_INLINE c8 c8_load(dv_rt_complex x, size_t at) { return (c8){dv_f8_load(x.re + at), dv_f8_load(x.im + at)}; }
 DV_INLINE void c8_store(dv_rt_complex y, size_t at, c8 v)
@@ -114,7 +116,9 @@ DV_INLINE c8 c8_plus_i(c8 a, c8 b) { return (c8){a.re - b.im, a.im + b.re}; }  /
 DV_INLINE c8 c8_turn(c8 a, c8 w) { return c8_mul(a, w.re, w.im); }
 
 /* Where the parts of a step's input begin. */
-typedef struct { const float *re[8], *im[8]; } streams;
+typedef struct {
+  const float *re[8], *im[8];
+} streams;
 
 DV_INLINE c8 part_load(const streams* x, int j, size_t at)
 {
@@ -251,8 +255,8 @@ DV_HOT void dv_rt_fft_run(const dv_rt_fft* fft, int step, dv_rt_complex x, dv_rt
   any_pass(f, &parts, y, from, to);
 }
 
-DV_HOT void dv_rt_fft_run_first(const dv_rt_fft* fft, const float* const* re, const float* const* im,
-                                dv_rt_complex y, size_t from, size_t to)
+DV_HOT void dv_rt_fft_run_first(const dv_rt_fft* fft, const float* const* re, const float* const* im, dv_rt_complex y,
+                                size_t from, size_t to)
 {
   streams parts;
   for (int j = 0; j < dv_rt_fft_parts(fft); ++j) {

@@ -36,7 +36,9 @@ DV_REALTIME size_t dv_rt_fft_items(const dv_rt_fft* fft, int step);
 DV_REALTIME unsigned dv_rt_fft_item_cost(const dv_rt_fft* fft, int step);
 
 /* A signal or spectrum of N points. */
-typedef struct { float *re, *im; } dv_rt_complex;
+typedef struct {
+  float *re, *im;
+} dv_rt_complex;
 
 /* Items from .. to-1 of a step.  The caller alternates two buffers: what a step wrote, the next reads;
    x and y must not overlap.  The last step leaves the spectrum in natural order. */

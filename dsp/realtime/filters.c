@@ -11,7 +11,9 @@ void dv_controls_set_biquad(dv_controls* c, int first, const dv_biquad* b)
 }
 
 /* The same section of two cascades. */
-typedef struct { dv_d2 b0, b1, b2, a1, a2; } section2;
+typedef struct {
+  dv_d2 b0, b1, b2, a1, a2;
+} section2;
 
 /* Sections `first` and `second` (indices of controls) at samples i and j of the quantum. */
 DV_INLINE section2 section2_at(const dv_controls* c, int first, double i, int second, double j)
@@ -19,8 +21,10 @@ DV_INLINE section2 section2_at(const dv_controls* c, int first, double i, int se
   const double *f = c->from + first, *fd = c->step + first, *g = c->from + second, *gd = c->step + second;
   i += 1.0;
   j += 1.0;
-  return (section2){{f[0] + i * fd[0], g[0] + j * gd[0]}, {f[1] + i * fd[1], g[1] + j * gd[1]},
-                    {f[2] + i * fd[2], g[2] + j * gd[2]}, {f[3] + i * fd[3], g[3] + j * gd[3]},
+  return (section2){{f[0] + i * fd[0], g[0] + j * gd[0]},
+                    {f[1] + i * fd[1], g[1] + j * gd[1]},
+                    {f[2] + i * fd[2], g[2] + j * gd[2]},
+                    {f[3] + i * fd[3], g[3] + j * gd[3]},
                     {f[4] + i * fd[4], g[4] + j * gd[4]}};
 }
 
@@ -156,14 +160,11 @@ DV_HOT void dv_stereo_eq_process(dv_stereo_eq* eq, const dv_controls* c, float* 
 {
   if (dv_controls_changing(c, DV_CONTROL_REVERB_EQ, DV_STEREO_SECTIONS * DV_BIQUAD_CONTROLS))
     pair_run(eq->past, DV_STEREO_SECTIONS, c, DV_CONTROL_REVERB_EQ, true, left, right);
-  else
-    pair_run(eq->past, DV_STEREO_SECTIONS, c, DV_CONTROL_REVERB_EQ, false, left, right);
+  else pair_run(eq->past, DV_STEREO_SECTIONS, c, DV_CONTROL_REVERB_EQ, false, left, right);
 }
 
 DV_HOT void dv_pair_process(dv_pair_state* state, const dv_controls* c, int first, float* a, float* b)
 {
-  if (dv_controls_changing(c, (dv_control)first, DV_BIQUAD_CONTROLS))
-    pair_run(state->past, 1, c, first, true, a, b);
-  else
-    pair_run(state->past, 1, c, first, false, a, b);
+  if (dv_controls_changing(c, (dv_control)first, DV_BIQUAD_CONTROLS)) pair_run(state->past, 1, c, first, true, a, b);
+  else pair_run(state->past, 1, c, first, false, a, b);
 }

@@ -14,11 +14,17 @@
 enum { DV_MONO_SECTIONS = 6, DV_STEREO_SECTIONS = 4 };
 
 /* The last two samples before the first section and after each, of two signals: [place][age][signal]. */
-typedef struct { double past[2][2][2]; } dv_pair_state;
-typedef struct { double past[DV_STEREO_SECTIONS + 1][2][2]; } dv_stereo_eq;
+typedef struct {
+  double past[2][2][2];
+} dv_pair_state;
+typedef struct {
+  double past[DV_STEREO_SECTIONS + 1][2][2];
+} dv_stereo_eq;
 
 /* One signal through six sections: "signal" 0 are the first three, 1 the last three. */
-typedef struct { double past[DV_MONO_SECTIONS / 2 + 1][2][2]; } dv_mono_eq;
+typedef struct {
+  double past[DV_MONO_SECTIONS / 2 + 1][2][2];
+} dv_mono_eq;
 
 /* Sets the five targets from `first` on. */
 DV_REALTIME void dv_controls_set_biquad(dv_controls* c, int first, const dv_biquad* b);

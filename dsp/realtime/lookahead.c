@@ -24,15 +24,15 @@ struct dv_rt_lookahead {
   float* work; /* four arrays of FFT_SIZE */
   double* taps;
   tap_set set[2];
-  int current;                        /* of set; the other fades in */
+  int current; /* of set; the other fades in */
   double target;
-  int fade, fade_quanta;              /* quanta done, -1: no fade */
-  float* history;                     /* spectra of the last windows, [slot][SPECTRUM] */
-  size_t head;                        /* slot of the newest; older ones follow */
-  bool empty;                         /* no gain since reset */
-  size_t steady;                      /* quanta since two differed */
+  int fade, fade_quanta;               /* quanta done, -1: no fade */
+  float* history;                      /* spectra of the last windows, [slot][SPECTRUM] */
+  size_t head;                         /* slot of the newest; older ones follow */
+  bool empty;                          /* no gain since reset */
+  size_t steady;                       /* quanta since two differed */
   float gains[2 * DV_QUANTUM + DV_F8]; /* the last and the running quantum */
-  float partial[2][DV_QUANTUM];       /* what the partitions give in the running quantum, current and other */
+  float partial[2][DV_QUANTUM];        /* what the partitions give in the running quantum, current and other */
 };
 
 static dv_rt_complex work_pair(const dv_rt_lookahead* la, int which)
@@ -156,7 +156,9 @@ void dv_rt_lookahead_process(dv_rt_lookahead* la, size_t at, const float* g, flo
   filter(la, at, filtered, n);
 }
 
-typedef struct { _Alignas(32) float re[BINS], im[BINS]; } spectrum;
+typedef struct {
+  _Alignas(32) float re[BINS], im[BINS];
+} spectrum;
 
 /* Vector by vector, so that the sums stay in registers; the newest window meets the first partition. */
 DV_INLINE void multiply(const dv_rt_lookahead* la, const tap_set* set, spectrum* y)
@@ -200,8 +202,7 @@ DV_HOT static void convolve(dv_rt_lookahead* la)
   else memset(&b, 0, sizeof b);
   const dv_rt_complex x = work_pair(la, 0), y = work_pair(la, 1);
   join(&a, &b, x);
-  const dv_rt_complex z =
-    dv_rt_fft_whole(la->fft, (dv_rt_complex){x.im, x.re}, (dv_rt_complex){y.im, y.re});
+  const dv_rt_complex z = dv_rt_fft_whole(la->fft, (dv_rt_complex){x.im, x.re}, (dv_rt_complex){y.im, y.re});
   memcpy(la->partial[0], z.im + DV_QUANTUM, sizeof la->partial[0]);
   memcpy(la->partial[1], z.re + DV_QUANTUM, sizeof la->partial[1]);
 }

@@ -54,8 +54,8 @@ DV_HOT static void partition_spectrum(const dv_rt_fft* fft, dv_conv_workspace* w
     dv_split_group(z, n, g, rows);
     float* out = r->taps + (g * stride + index) * DV_TAP_FLOATS;
     for (size_t i = 0; i < 2 * DV_F8; ++i) {
-      out[input * 2 * DV_F8 + (int)i] = rows[i] * scale;                       /* to the left */
-      out[(input + 2) * 2 * DV_F8 + (int)i] = rows[2 * DV_F8 + i] * scale;     /* to the right */
+      out[input * 2 * DV_F8 + (int)i] = rows[i] * scale;                   /* to the left */
+      out[(input + 2) * 2 * DV_F8 + (int)i] = rows[2 * DV_F8 + i] * scale; /* to the right */
     }
   }
   r->nyquist[4 * index + (size_t)input] = z.re[n / 2] * 2.0f * scale;
@@ -102,8 +102,7 @@ static bool level_response_init(dv_conv_level_response* r, const dv_conv_layout*
     for (size_t p = 0; p < count; ++p) {
       const size_t from = v->offset + p * v->partition;
       const size_t to = from + v->partition < end ? from + v->partition : end;
-      for (int in = 0; in < 2; ++in)
-        partition_spectrum(fft, &w, h[0][in], h[1][in], from, to, length, r, p, count, in);
+      for (int in = 0; in < 2; ++in) partition_spectrum(fft, &w, h[0][in], h[1][in], from, to, length, r, p, count, in);
     }
     /* taps are H/2N on P = N/2 of N bins, so their energy is that of the response over 16 P */
     pack_groups(r, count, limit / (16.0 * (double)v->partition) / (double)r->groups);
@@ -125,8 +124,7 @@ static size_t audible_length(const float* const h[2][2], size_t length, double s
     for (int c = 0; c < 4; ++c) *total += (double)h[c / 2][c % 2][k] * (double)h[c / 2][c % 2][k];
   double rest = 0.0;
   for (; length > 0; --length) {
-    for (int c = 0; c < 4; ++c)
-      rest += (double)h[c / 2][c % 2][length - 1] * (double)h[c / 2][c % 2][length - 1];
+    for (int c = 0; c < 4; ++c) rest += (double)h[c / 2][c % 2][length - 1] * (double)h[c / 2][c % 2][length - 1];
     if (!(rest <= share * *total)) break;
   }
   return length;

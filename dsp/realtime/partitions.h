@@ -24,7 +24,7 @@ typedef struct {
   size_t sum;      /* of count */
   uint32_t longest;
   float* taps;
-  float* nyquist;  /* [partition][LL, LR, RL, RR] */
+  float* nyquist; /* [partition][LL, LR, RL, RR] */
 } dv_conv_level_response;
 
 struct dv_conv_response {

@@ -28,9 +28,9 @@ typedef struct {
 } reader;
 
 typedef struct {
-  float* line;     /* what goes into this stage's delay */
-  size_t length;   /* a multiple of the quantum */
-  int64_t since;   /* first sample that was written since the stage came into use */
+  float* line;   /* what goes into this stage's delay */
+  size_t length; /* a multiple of the quantum */
+  int64_t since; /* first sample that was written since the stage came into use */
   float echo[DV_QUANTUM + DV_F8];
 } stage;
 
@@ -38,15 +38,15 @@ struct dv_pingpong {
   double rate_hz;
   stage stage[MAX_STAGES];
   dv_pair_state lowpass[MAX_STAGES / 2];
-  int active;              /* stages in use */
+  int active; /* stages in use */
   reader reader[2];
-  int current;             /* of reader; the other fades in */
+  int current; /* of reader; the other fades in */
   double target_delay;
   bool target_closed;
-  int fade, fade_quanta;   /* quanta done, -1: no fade */
+  int fade, fade_quanta;    /* quanta done, -1: no fade */
   float weight[DV_QUANTUM]; /* of the other reader in the running quantum */
-  int64_t time;            /* samples written */
-  int64_t quiet;           /* samples since anything but zero was written or read */
+  int64_t time;             /* samples written */
+  int64_t quiet;            /* samples since anything but zero was written or read */
 };
 
 /* Stage k is in use only while k T <= 4 s. */
@@ -232,8 +232,7 @@ static const float* fetch(const stage* s, int64_t first, float* joined)
 {
   const size_t start = (size_t)(first + (int64_t)s->length) % s->length;
   if (first >= s->since && start + SPAN <= s->length) return s->line + start;
-  for (int i = 0; i < SPAN; ++i)
-    joined[i] = first + i < s->since ? 0.0f : s->line[(start + (size_t)i) % s->length];
+  for (int i = 0; i < SPAN; ++i) joined[i] = first + i < s->since ? 0.0f : s->line[(start + (size_t)i) % s->length];
   return joined;
 }
 
@@ -263,8 +262,7 @@ DV_HOT static void pan(const dv_pingpong* pp, const dv_controls* c, float* left,
     for (int i = 0; i < DV_QUANTUM; ++i) sum[k % 2][i] += pp->stage[k].echo[i];
   for (int i = 0; i < DV_QUANTUM; ++i) {
     left[i] = at_sample(c, DV_CONTROL_ODD_LEFT, i) * sum[0][i] + at_sample(c, DV_CONTROL_EVEN_LEFT, i) * sum[1][i];
-    right[i] =
-      at_sample(c, DV_CONTROL_ODD_RIGHT, i) * sum[0][i] + at_sample(c, DV_CONTROL_EVEN_RIGHT, i) * sum[1][i];
+    right[i] = at_sample(c, DV_CONTROL_ODD_RIGHT, i) * sum[0][i] + at_sample(c, DV_CONTROL_EVEN_RIGHT, i) * sum[1][i];
   }
 }
 

@@ -26,11 +26,11 @@ void dv_rt_response_layout(double rate_hz, dv_conv_layout* layout)
 
 /* Everything the computation needs until it is done. */
 typedef struct {
-  size_t size;         /* of the grid */
+  size_t size; /* of the grid */
   dv_real* phase;
-  dv_real* spectrum;   /* one block for H of all four channels */
-  dv_real* h[2][2];    /* interleaved bins, in spectrum */
-  kiss_fft_cpx* bins;  /* one channel, in kissfft's precision */
+  dv_real* spectrum;  /* one block for H of all four channels */
+  dv_real* h[2][2];   /* interleaved bins, in spectrum */
+  kiss_fft_cpx* bins; /* one channel, in kissfft's precision */
   kiss_fftr_cfg fft;
   float* taps[2][2];
 } scratch;

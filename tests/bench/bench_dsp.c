@@ -26,7 +26,7 @@ typedef struct {
   int runs;
   dv_chain_params params;
   dv_chain_coefs coefs;
-  dv_real* x[CHUNKS];      /* chunks */
+  dv_real* x[CHUNKS];       /* chunks */
   dv_real *lanes, *out, *g; /* lane signals */
 } bench;
 
@@ -107,7 +107,10 @@ static void print_pair(const char* name, double forward, double backward, const 
 }
 
 /* ---- EQ ---- */
-typedef struct { const bench* b; dv_real* tape; } eq_work;
+typedef struct {
+  const bench* b;
+  dv_real* tape;
+} eq_work;
 
 static void eq_forward(void* context)
 {
@@ -280,7 +283,10 @@ static double bench_chain(const bench* b, int threads)
 }
 
 /* ---- yardstick and real time ---- */
-typedef struct { dv_fft* fft; dv_real *x, *spectrum; } fft_work;
+typedef struct {
+  dv_fft* fft;
+  dv_real *x, *spectrum;
+} fft_work;
 
 static void fft_forward(void* context)
 {
@@ -299,7 +305,10 @@ static double transform_s(const bench* b)
   return seconds;
 }
 
-typedef struct { dv_rt* rt; const dv_real* x; } rt_work;
+typedef struct {
+  dv_rt* rt;
+  const dv_real* x;
+} rt_work;
 
 static void rt_process(void* context)
 {

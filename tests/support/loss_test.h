@@ -40,8 +40,8 @@ static inline void skip_unless_double(void)
 typedef double (*loss_value)(const dv_real* pred, void* context);
 
 /* Compares <grad, direction> for random directions with central differences of fourth order. */
-static inline void assert_gradient(loss_value value, void* context, const dv_real* pred, const dv_real* grad,
-                                   size_t n, size_t directions)
+static inline void assert_gradient(loss_value value, void* context, const dv_real* pred, const dv_real* grad, size_t n,
+                                   size_t directions)
 {
   static const double offset[4] = {-2.0, -1.0, 1.0, 2.0}, factor[4] = {1.0 / 12, -8.0 / 12, 8.0 / 12, -1.0 / 12};
   uint64_t seed = 20250914;
