@@ -132,17 +132,37 @@ void dv_chain_free(dv_chain* ch)
 }
 
 /* Up to DV_LANES chunks from `first` on into one lane signal; unused lanes are silent. */
-static void interleave(const dv_real* const* x, size_t first, size_t count, size_t n, dv_real* lanes)
+DV_HOT static void interleave(const dv_real* const* x, size_t first, size_t count, size_t n, dv_real* lanes)
 {
+  if (first + DV_LANES <= count) { /* one pass over the memory */
+    const dv_real *a = x[first], *b = x[first + 1], *c = x[first + 2], *d = x[first + 3];
+    for (size_t i = 0; i < n; ++i) {
+      const dv_real frame[DV_LANES] = {a[i], b[i], c[i], d[i]};
+      memcpy(lanes + i * DV_LANES, frame, sizeof frame);
+    }
+    return;
+  }
   for (size_t l = 0; l < DV_LANES; ++l) {
     const dv_real* src = first + l < count ? x[first + l] : NULL;
     for (size_t i = 0; i < n; ++i) lanes[i * DV_LANES + l] = src ? src[i] : 0;
   }
 }
 
-static void take_lane(const dv_real* lanes, size_t lane, size_t n, dv_real* signal)
+/* The reverse; lanes without a chunk are dropped. */
+DV_HOT static void take_lanes(const dv_real* lanes, size_t first, size_t count, size_t n, dv_real* const* x)
 {
-  for (size_t i = 0; i < n; ++i) signal[i] = lanes[i * DV_LANES + lane];
+  if (first + DV_LANES <= count) {
+    dv_real *a = x[first], *b = x[first + 1], *c = x[first + 2], *d = x[first + 3];
+    for (size_t i = 0; i < n; ++i) {
+      a[i] = lanes[i * DV_LANES];
+      b[i] = lanes[i * DV_LANES + 1];
+      c[i] = lanes[i * DV_LANES + 2];
+      d[i] = lanes[i * DV_LANES + 3];
+    }
+    return;
+  }
+  for (size_t l = 0; first + l < count; ++l)
+    for (size_t i = 0; i < n; ++i) x[first + l][i] = lanes[i * DV_LANES + l];
 }
 
 DV_HOT static void multiply(const dv_real* a, const dv_real* b, size_t bins, dv_real* out)
@@ -150,14 +170,15 @@ DV_HOT static void multiply(const dv_real* a, const dv_real* b, size_t bins, dv_
   dv_spectrum_multiply(a, b, bins, out);
 }
 
-/* One pass over DFT(dL/dy_c): cross += conj(E) g, and the part of dL/dE that this channel gives. */
+/* One pass over DFT(dL/dy_c): cross += conj(E) g, and dL/dE = so_far + conj(G_c) g; so_far may be NULL, g_e
+   may be e. */
 DV_HOT static void multiply_vjp(const dv_real* g, const dv_real* e, const dv_real* response, size_t bins,
-                                bool first_channel, dv_real* cross, dv_real* g_e)
+                                const dv_real* so_far, dv_real* cross, dv_real* g_e)
 {
   for (size_t k = 0; k < bins; ++k) {
     const dv_cplx g_k = dv_cload(g + 2 * k), to_e = dv_cmul_conj(g_k, dv_cload(response + 2 * k));
     dv_cstore(cross + 2 * k, dv_cadd(dv_cload(cross + 2 * k), dv_cmul_conj(g_k, dv_cload(e + 2 * k))));
-    dv_cstore(g_e + 2 * k, first_channel ? to_e : dv_cadd(dv_cload(g_e + 2 * k), to_e));
+    dv_cstore(g_e + 2 * k, so_far ? dv_cadd(dv_cload(so_far + 2 * k), to_e) : to_e);
   }
 }
 
@@ -177,9 +198,9 @@ static bool forward_group(dv_chain* ch, const dv_chain_coefs* c, const dv_real* 
   bool finite = true;
   interleave(x, first, count, n, s->x);
   dv_front_forward(s->front, c, s->x, s->e);
+  take_lanes(s->e, first, count, n, ch->spectra);
   for (size_t l = 0; l < DV_LANES && first + l < count; ++l) {
     dv_real* e = ch->spectra[first + l];
-    take_lane(s->e, l, n, e);
     memset(e + n, 0, (dv_fft_reals(size) - n) * sizeof *e);
     dv_fft_forward(ch->fft, e, e);
     for (int channel = 0; channel < 2; ++channel) {
@@ -221,18 +242,19 @@ static void backward_group(dv_chain* ch, const dv_chain_coefs* c, const dv_real*
   scratch* s = &ch->threads[thread_index()];
   const size_t n = ch->config.samples, warmup = ch->config.warmup, wanted = n - warmup, first = group * DV_LANES;
   const size_t size = dv_fft_size(ch->fft), bins = size / 2 + 1;
-  memset(s->e, 0, n * DV_LANES * sizeof *s->e);
   for (size_t l = 0; l < DV_LANES && first + l < count; ++l) {
+    dv_real* e = ch->spectra[first + l]; /* becomes dL/de */
     for (int channel = 0; channel < 2; ++channel) {
-      memset(s->row, 0, dv_fft_reals(size) * sizeof *s->row);
+      memset(s->row, 0, warmup * sizeof *s->row);
       memcpy(s->row + warmup, gy + (2 * (first + l) + (size_t)channel) * wanted, wanted * sizeof *s->row);
+      memset(s->row + n, 0, (dv_fft_reals(size) - n) * sizeof *s->row);
       dv_fft_forward(ch->fft, s->row, s->row);
-      multiply_vjp(s->row, ch->spectra[first + l], dv_response_spectrum(ch->response, channel), bins, channel == 0,
-                   out->cross[channel], s->sum);
+      multiply_vjp(s->row, e, dv_response_spectrum(ch->response, channel), bins, channel ? s->sum : NULL,
+                   out->cross[channel], channel ? e : s->sum);
     }
-    dv_fft_inverse(ch->fft, s->sum, s->sum);
-    for (size_t i = 0; i < n; ++i) s->e[i * DV_LANES + l] = s->sum[i];
+    dv_fft_inverse(ch->fft, e, e);
   }
+  interleave((const dv_real* const*)ch->spectra, first, count, n, s->e);
   interleave(x, first, count, n, s->x);
   if (gx) memset(s->g_x, 0, n * DV_LANES * sizeof *s->g_x);
   dv_front_backward(s->front, c, s->x, s->e, gx ? s->g_x : NULL, &out->gradient);
