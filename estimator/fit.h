@@ -6,7 +6,8 @@
  * 35 drawn without replacement when there are more.  Stems no longer than one chunk are one chunk
  * without warm-up.  The parameters of the lowest loss are kept.
  *
- * Reproducible: the same inputs and seed give the same result at any number of threads.
+ * Reproducible: the same inputs and seed give the same result at any number of threads, on the same kind of
+ * processor (another instruction set rounds otherwise).
  * Source: DiffVox paper, sec. 3; spec "Optimisation (reference)". */
 #ifndef DIFFVOX_FIT_H
 #define DIFFVOX_FIT_H
