@@ -84,6 +84,8 @@ function(dv_install_package)
   endforeach()
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
           FILES_MATCHING PATTERN "*.1")
+  # Relative, so that an installed tree may be moved.
+  file(RELATIVE_PATH DV_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
   configure_file(${PROJECT_SOURCE_DIR}/cmake/diffvox.pc.in ${PROJECT_BINARY_DIR}/diffvox.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/diffvox.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endfunction()

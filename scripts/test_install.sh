@@ -23,7 +23,7 @@ C
 PKG_CONFIG_PATH=$(dirname "$(find "$stage" -name diffvox.pc)")
 export PKG_CONFIG_PATH
 # shellcheck disable=SC2046 # flags are meant to split
-cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$stage/consumer.c" $(pkg-config --cflags --libs --static diffvox) \
+cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$stage/consumer.c" $(pkg-config --cflags --libs diffvox) \
    -o "$stage/consumer"
 "$stage/consumer"
 for tool in diffvox-fit diffvox-render diffvox-loss diffvox-gradcheck; do
