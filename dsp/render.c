@@ -81,7 +81,7 @@ static void run_gain(renderer* r, const dv_real* x, size_t samples)
   for (size_t start = 0; start < r->heard; start += FRONT_BLOCK) {
     const size_t n = smaller(FRONT_BLOCK, r->heard - start);
     const size_t given = start < samples ? smaller(n, samples - start) : 0;
-    to_lane(x + (given ? start : 0), given, r->lanes);
+    if (given) to_lane(x + start, given, r->lanes);
     for (size_t i = given; i < n; ++i) r->lanes[i * DV_LANES] = 0;
     dv_cascade_forward(r->coefs.eq, DV_EQ_BANDS, r->lanes, r->lanes, n, &eq, NULL);
     for (size_t i = 0; i < n; ++i) r->filtered[start + i] = r->lanes[i * DV_LANES];

@@ -42,7 +42,7 @@ static const char USAGE[] =
   "  -q, --quiet             no progress\n"
   "      --help, --version\n"
   "\n"
-  "Ctrl-C ends the fit and writes the best settings so far.\n"
+  "Ctrl-C (or SIGTERM, SIGHUP) ends the fit and writes the best settings so far.\n"
   "exit status: 0 done, 1 failed, 2 wrong usage, 130 ended by Ctrl-C with results written\n";
 
 typedef struct {
@@ -366,6 +366,8 @@ int main(int argc, char** argv)
   if (!status) {
     const struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &action, NULL); /* a second Ctrl-C ends at once */
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
     status = prepare_folder(&o, &err);
   }
   if (!status) status = fit_stems(&o, &s, &result, &err);

@@ -5,6 +5,7 @@
 #include "presets/tracks.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdint.h>
@@ -139,6 +140,7 @@ static dv_status open_corpus(const char* dir, const char* name, char rows_path[P
   *tracks = (dv_tracks){0};
   if (!join(folder, dir, name) || !join(rows_path, folder, "raw_params.npy"))
     return dv_fail(err, DV_ERR_ARG, "%s: the path is too long", dv_file_label(dir));
+  if (access(rows_path, R_OK)) return dv_file_error(err, rows_path, "read", errno);
   return dv_tracks_read(folder, tracks, err);
 }
 
@@ -360,10 +362,19 @@ static dv_status list_corpus(const char* dir, const char* corpus, dv_preset_visi
   return status;
 }
 
+static bool corpus_is_there(const char* dir, const char* corpus)
+{
+  char folder[PATH_MAX], path[PATH_MAX];
+  return join(folder, dir, corpus) && join(path, folder, "raw_params.npy") && access(path, F_OK) == 0;
+}
+
 dv_status dv_preset_list(const char* corpora_dir, dv_preset_visit visit, void* context, dv_error* err)
 {
   const char* dir = corpora_folder(corpora_dir);
   dv_status status = list_factory(visit, context, err);
-  for (size_t i = 0; i < CORPORA && dir && !status; ++i) status = list_corpus(dir, corpora[i], visit, context, err);
+  size_t there = 0;
+  for (size_t i = 0; i < CORPORA && dir; ++i) there += corpus_is_there(dir, corpora[i]);
+  for (size_t i = 0; i < CORPORA && dir && !status; ++i) /* one of them is enough */
+    if (there == 0 || corpus_is_there(dir, corpora[i])) status = list_corpus(dir, corpora[i], visit, context, err);
   return status;
 }

@@ -6,9 +6,9 @@ set -eu
 cd "$(dirname "$0")/.."
 out=${1:-demo-output}
 scripts/bootstrap.sh
-cmake --preset release -DDV_BUILD_TESTS=OFF >/dev/null
-cmake --build --preset release
-bin=build/release/estimator
+cmake --preset release -B build/demo -DDV_BUILD_TESTS=OFF >/dev/null
+cmake --build build/demo
+bin=build/demo/estimator
 mkdir -p "$out"
 
 words=$(find /usr/share/sounds/alsa -name '[FRS]*.wav' | sort)

@@ -96,6 +96,26 @@ dv_status golden_read_rows(golden_case* g, const char* name, size_t rows, size_t
   return DV_OK;
 }
 
+dv_status golden_upstream(golden_case* g, size_t rows, size_t samples, const dv_npy** array, dv_error* err)
+{
+  if (golden_has(g, "g")) return golden_read_rows(g, "g", rows, samples, array, err);
+  const dv_npy* sparse = NULL;
+  const size_t step = 7, kept = (samples + step - 1) / step;
+  if (golden_has(g, "g_every_7th")) {
+    const dv_status status = golden_read_rows(g, "g_every_7th", rows, kept, &sparse, err);
+    if (status) return status;
+  }
+  dv_npy* dense = g->array_count < GOLDEN_MAX_ARRAYS ? &g->arrays[g->array_count] : NULL;
+  double* data = dense ? calloc(rows * samples, sizeof *data) : NULL;
+  if (!data) return dv_fail(err, DV_ERR_NOMEM, "%s: out of memory", g->dir);
+  *dense = (dv_npy){DV_NPY_F8, 2, {rows, samples}, rows * samples, data};
+  ++g->array_count;
+  for (size_t row = 0; sparse && row < rows; ++row)
+    for (size_t i = 0; i < kept; ++i) data[row * samples + i * step] = sparse->data[row * kept + i];
+  *array = dense;
+  return DV_OK;
+}
+
 dv_real* golden_alloc(golden_case* g, size_t reals)
 {
   dv_real* memory = g->memory_count < GOLDEN_MAX_ARRAYS ? dv_fft_alloc(reals) : NULL;

@@ -2,7 +2,8 @@
 /* Golden vectors: one folder per case, manifest.json and .npy arrays, computed in float64 by the published system.
  *
  * Parameters go by the names of the reference's state dictionary; golden_names.c maps them to the flat vector of
- * dsp/parameters.h.  Everything is read from the manifest: ranges, lengths, modes, which gradients exist. */
+ * dsp/parameters.h.  Bands' ranges, lengths, modes, parameters and which gradients exist are
+ * read from the manifest; the model's own constants (delays, response lengths, loss weights) are the library's. */
 #ifndef DV_GOLDEN_CASE_H
 #define DV_GOLDEN_CASE_H
 
@@ -55,6 +56,8 @@ dv_status golden_read(golden_case* g, const char* name, const dv_npy** array, dv
 /* Reads an array and demands its shape: rows x samples, last dimension samples. */
 dv_status golden_read_rows(golden_case* g, const char* name, size_t rows, size_t samples, const dv_npy** array,
                            dv_error* err);
+/* The upstream gradient: g, or g_every_7th with zeros between, or zeros where the case has none. */
+dv_status golden_upstream(golden_case* g, size_t rows, size_t samples, const dv_npy** array, dv_error* err);
 static inline size_t golden_samples(const dv_npy* a) { return a->ndim ? a->shape[a->ndim - 1] : 1; }
 static inline size_t golden_rows(const dv_npy* a) { return golden_samples(a) ? a->count / golden_samples(a) : 0; }
 

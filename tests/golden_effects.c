@@ -26,7 +26,6 @@ static dv_real* read_lane(golden_case* g, const dv_npy* a)
   return lanes;
 }
 
-/* The upstream gradient: g, or g_every_7th with zeros between, or none. */
 static dv_status open_lanes(golden_case* g, lane_case* c, dv_error* err)
 {
   const dv_npy *x, *upstream;
@@ -34,7 +33,7 @@ static dv_status open_lanes(golden_case* g, lane_case* c, dv_error* err)
   dv_status status = golden_read(g, "x", &x, err);
   if (status) return status;
   c->n = x->count;
-  status = golden_read_rows(g, "g", 1, c->n, &upstream, err);
+  status = golden_upstream(g, 1, c->n, &upstream, err);
   if (!status) status = golden_read_rows(g, "y", 1, c->n, &c->want_y, err);
   if (!status && golden_has(g, "grad_x")) status = golden_read_rows(g, "grad_x", 1, c->n, &c->want_gx, err);
   if (status) return status;
@@ -265,7 +264,7 @@ dv_status golden_run_panning(golden_case* g, dv_error* err)
   if (status) return status;
   const size_t n = x->count;
   status = golden_raw(g, "raw", "7.pan.", raw, err);
-  if (!status) status = golden_read_rows(g, "g", 2, n, &upstream, err);
+  if (!status) status = golden_upstream(g, 2, n, &upstream, err);
   if (!status) status = golden_read_rows(g, "y", 2, n, &want_y, err);
   if (!status && golden_has(g, "grad_x")) status = golden_read_rows(g, "grad_x", 1, n, &want_gx, err);
   if (status) return status;

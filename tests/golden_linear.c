@@ -41,7 +41,7 @@ static dv_status open_mono(golden_case* g, mono_case* m, dv_error* err)
   dv_status status = golden_read(g, "x", &m->x, err);
   if (status) return status;
   m->n = m->x->count;
-  status = golden_read_rows(g, "g", 2, m->n, &m->g, err);
+  status = golden_upstream(g, 2, m->n, &m->g, err);
   if (!status) status = golden_read_rows(g, "y", 2, m->n, &m->want_y, err);
   if (!status && golden_has(g, "grad_x")) status = golden_read_rows(g, "grad_x", 1, m->n, &m->want_gx, err);
   return status;
@@ -165,23 +165,10 @@ dv_status golden_run_reverb(golden_case* g, dv_error* err)
 
 /* --- Chain -------------------------------------------------------------------------------------------- */
 
-/* g, or g_every_7th with zeros between, as rows of n. */
-static dv_status read_upstream(golden_case* g, size_t rows, size_t n, dv_real* out, dv_error* err)
-{
-  const bool sparse = !golden_has(g, "g");
-  const size_t step = sparse ? 7 : 1, kept = (n + step - 1) / step;
-  const dv_npy* a;
-  const dv_status status = golden_read_rows(g, sparse ? "g_every_7th" : "g", rows, kept, &a, err);
-  if (status) return status;
-  for (size_t row = 0; row < rows; ++row)
-    for (size_t i = 0; i < kept; ++i) out[row * n + i * step] = (dv_real)a->data[row * kept + i];
-  return DV_OK;
-}
-
 static dv_status run_chain(golden_case* g, dv_chain* chain, const dv_npy* x, bool training, dv_error* err)
 {
   const size_t n = golden_samples(x), items = golden_rows(x);
-  const dv_npy *want_y, *want_gx = NULL;
+  const dv_npy *upstream, *want_y, *want_gx = NULL;
   double raw[DV_PARAM_COUNT], grad[DV_PARAM_COUNT] = {0};
   dv_status status = golden_raw_vector(g, raw, err);
   if (!status) status = golden_read_rows(g, "y", 2 * items, n, &want_y, err);
@@ -200,7 +187,8 @@ static dv_status run_chain(golden_case* g, dv_chain* chain, const dv_npy* x, boo
   dv_chain_params p, gp = {0};
   dv_params_from_raw(raw, &p);
   status = dv_params_check(&p, err);
-  if (!status) status = read_upstream(g, 2 * items, n, gy, err);
+  if (!status) status = golden_upstream(g, 2 * items, n, &upstream, err);
+  for (size_t i = 0; !status && i < 2 * items * n; ++i) gy[i] = (dv_real)upstream->data[i];
   if (!status) status = dv_chain_forward(chain, &p, in, items, y);
   if (!status)
     status = dv_chain_backward(chain, &p, in, items, gy, training ? DV_DELAY_TRAIN : DV_DELAY_EXACT, &gp, back);

@@ -117,8 +117,8 @@ void dv_rt_set_mix(dv_rt* rt, const dv_rt_mix* mix)
 {
   wake(rt);
   dv_rt_mix* own = &rt->mix;
-  own->input_gain_db = limited(mix->input_gain_db, -120.0, 60.0, own->input_gain_db);
-  own->output_gain_db = limited(mix->output_gain_db, -120.0, 60.0, own->output_gain_db);
+  own->input_gain_db = limited(mix->input_gain_db, -120.0, 100.0, own->input_gain_db);
+  own->output_gain_db = limited(mix->output_gain_db, -120.0, 100.0, own->output_gain_db);
   own->dry_wet = limited(mix->dry_wet, 0.0, 1.0, own->dry_wet);
   own->delay_level = limited(mix->delay_level, 0.0, 4.0, own->delay_level);
   own->reverb_level = limited(mix->reverb_level, 0.0, 4.0, own->reverb_level);

@@ -49,7 +49,7 @@ DV_REALTIME void dv_rt_set_params(dv_rt* rt, const dv_chain_params* params);
 
 /* Levels around the preset, not part of it. */
 typedef struct {
-  double input_gain_db, output_gain_db; /* -120 .. 60; below -119.9 is silence */
+  double input_gain_db, output_gain_db; /* -120 .. 100; below -119.9 is silence */
   double dry_wet;                       /* 0: the input, as late as the effects; 1: the effects */
   double delay_level, reverb_level;     /* 0 .. 4, linear, on top of the preset's own */
 } dv_rt_mix;

@@ -16,6 +16,7 @@ enum {
 
 static const double MAX_DELAY_S = 1.0, RESPONSE_S = 4.0;
 static const double MAX_LOOP_GAIN = 0.98; /* of a closed loop */
+static const double MAX_LEFT_OVER = 1e-4; /* level of its echoes beyond the response's end, re e: -80 dB */
 static const double KAISER_BETA = 9.0;
 static const float SILENT = 1e-12f; /* -240 dB */
 
@@ -114,13 +115,22 @@ static void interpolator(double fraction, float* taps)
   for (int j = 0; j < DV_FIR_TAPS; ++j) taps[j] = (float)(t[j] / sum);
 }
 
+/* The model's count of echoes. */
+static int echo_count(double delay, double rate_hz) { return (int)floor(RESPONSE_S * rate_hz) / (int)(delay + 1.0); }
+
+/* A closed loop neither grows nor goes on audibly where the model has ended. */
+static bool loop_may_close(double loop_gain, int echoes, double level)
+{
+  return loop_gain <= MAX_LOOP_GAIN && level * pow(loop_gain, echoes) <= MAX_LEFT_OVER;
+}
+
 static void reader_set(reader* r, double delay, bool closed, double rate_hz)
 {
   r->delay = delay;
   r->closed = closed;
   r->whole = (int)floor(delay);
   interpolator(delay - r->whole, r->taps);
-  const int echoes = (int)floor(RESPONSE_S * rate_hz) / (int)(delay + 1.0); /* the model's count */
+  const int echoes = echo_count(delay, rate_hz);
   r->stages = closed ? 2 : echoes < MAX_STAGES ? echoes : MAX_STAGES;
 }
 
@@ -141,7 +151,7 @@ void dv_pingpong_set(dv_pingpong* pp, const dv_delay_params* p, dv_controls* c)
   dv_controls_set(c, DV_CONTROL_EVEN_RIGHT, k.gain * k.even.right);
   const double q = p->lowpass.q, peak = q > M_SQRT1_2 ? q / sqrt(1.0 - 0.25 / (q * q)) : 1.0;
   pp->target_delay = k.delay_samples;
-  pp->target_closed = k.feedback * peak <= MAX_LOOP_GAIN;
+  pp->target_closed = loop_may_close(k.feedback * peak, echo_count(k.delay_samples, pp->rate_hz), k.gain);
 }
 
 /* ---- stages ------------------------------------------------------------------------------------------------ */

@@ -3,10 +3,10 @@
  *
  *   v_1 = z^-T P (e + fb v_2),  v_2 = z^-T P (fb v_1);  output: gain times the panned sums of odd and even v_k
  *
- * The model's response ends after 4 s.  Where the loop's gain stays below one, the echoes beyond are small and
- * the loop above is closed.  One published preset in thirteen has a resonant low-pass and a feedback that
- * together exceed one: such a loop is opened into one stage per echo within 4 s (v_k = z^-T P fb v_{k-1}), which
- * is the model again and cannot run away.
+ * The model's response ends after 4 s.  Where the loop's echoes beyond that are 80 dB down the loop above is
+ * closed.  Otherwise (a strong feedback, or with a resonant low-pass one that would run away, as in one published
+ * preset in thirteen) it is opened into one stage per echo within 4 s (v_k = z^-T P fb v_{k-1}), which is the model
+ * again and ends where it ends.
  *
  * T is fractional: each stage reads its line through a windowed-sinc interpolator.  A change of T, or from a
  * closed to an open loop, crossfades between two reading points. */
