@@ -2,6 +2,7 @@
 #include "dsp/parameters.h"
 
 #include "dsp/fdn.h"
+#include "dsp/random.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -210,14 +211,8 @@ dv_status dv_params_check(const dv_chain_params* params, dv_error* err)
   return DV_OK;
 }
 
-/* splitmix64: any seed, also 0, gives a good stream. */
-static double uniform(uint64_t* state)
-{
-  uint64_t z = (*state += 0x9e3779b97f4a7c15ULL);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return ((double)((z ^ (z >> 31)) >> 11) + 0.5) / 9007199254740992.0;
-}
+/* Between 0 and 1, neither of them. */
+static double uniform(uint64_t* state) { return ((double)(dv_random(state) >> 11) + 0.5) / 9007199254740992.0; }
 
 void dv_params_initial(uint64_t seed, dv_chain_params* params)
 {

@@ -3,6 +3,7 @@
 
 #include "dsp/chain.h"
 #include "dsp/fft.h"
+#include "dsp/random.h"
 #include "estimator/adam.h"
 
 #include <math.h>
@@ -130,19 +131,11 @@ static dv_status prepare(fit* f, dv_error* err)
   return DV_OK;
 }
 
-static size_t random_below(uint64_t* state, size_t n) /* splitmix64 */
-{
-  uint64_t z = (*state += 0x9e3779b97f4a7c15ULL);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return (size_t)((z ^ (z >> 31)) % n);
-}
-
 /* The first `batch` of the order become a draw without replacement. */
 static void draw_batch(fit* f)
 {
   for (size_t i = 0; f->batch < f->chunks && i < f->batch; ++i) {
-    const size_t j = i + random_below(&f->random, f->chunks - i), held = f->order[i];
+    const size_t j = i + (size_t)(dv_random(&f->random) % (f->chunks - i)), held = f->order[i];
     f->order[i] = f->order[j];
     f->order[j] = held;
   }
