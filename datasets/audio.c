@@ -323,3 +323,9 @@ dv_status dv_audio_write(const char* path, const dv_audio* audio, size_t* clippe
   dv_file_abandon(&writer);
   return dv_file_error(err, path, "write", reason ? reason : EIO);
 }
+
+void dv_audio_apply_gain(dv_audio* audio, double gain_db)
+{
+  const float gain = (float)pow(10.0, gain_db / 20.0);
+  for (size_t i = 0; i < audio->channels * audio->frames; ++i) audio->samples[i] *= gain;
+}

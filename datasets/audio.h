@@ -65,6 +65,9 @@ DV_NODISCARD dv_status dv_audio_check_write(const char* path, const dv_audio* sh
 /* Replaces the channels by their mean, in place. */
 void dv_audio_to_mono(dv_audio* audio);
 
+/* Every sample times 10^(gain_db/20). */
+void dv_audio_apply_gain(dv_audio* audio, double gain_db);
+
 #ifdef __cplusplus
 }
 #endif

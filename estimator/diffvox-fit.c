@@ -4,6 +4,7 @@
 #include "datasets/file.h"
 #include "datasets/loudness.h"
 #include "dsp/render.h"
+#include "estimator/cli.h"
 #include "estimator/fit.h"
 #include "estimator/progress.h"
 #include "presets/preset.h"
@@ -17,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+enum { EXIT_INTERRUPTED = 130 };
 
 static const char USAGE[] =
   "usage: diffvox-fit DRY WET -o DIR [options]\n"
@@ -61,23 +62,7 @@ static void on_interrupt(int signal_number)
   interrupted = 1;
 }
 
-static int usage_error(const char* what, const char* value)
-{
-  fprintf(stderr, "diffvox-fit: %s%s%s; see diffvox-fit --help\n", what, *value ? " " : "", value);
-  return EXIT_USAGE;
-}
-
-static bool parse_number(const char* text, double low, double high, double* value)
-{
-  char* end;
-  *value = strtod(text, &end);
-  return end != text && !*end && *value >= low && *value <= high;
-}
-
-static bool parse_count(const char* text, double low, double high, double* value)
-{
-  return parse_number(text, low, high, value) && *value == floor(*value);
-}
+static int usage_error(const char* what, const char* value) { return dv_cli_usage_error("diffvox-fit", what, value); }
 
 /* 0 to go on, otherwise the exit status plus 1. */
 static int parse_options(int argc, char** argv, options* o)
@@ -98,20 +83,20 @@ static int parse_options(int argc, char** argv, options* o)
   for (int c; (c = getopt_long(argc, argv, "o:n:j:q", known, NULL)) != -1;) switch (c) {
     case 'o': o->output = optarg; break;
     case 'n':
-      if (!parse_count(optarg, 1, 1e9, &value))
+      if (!dv_cli_whole(optarg, 1, 1e9, &value))
         return 1 + usage_error("--steps wants a whole number from 1, not", optarg);
       o->fit.steps = (size_t)value;
       break;
     case 'j':
-      if (!parse_count(optarg, 1, 1024, &value)) return 1 + usage_error("--threads wants 1 to 1024, not", optarg);
+      if (!dv_cli_whole(optarg, 1, 1024, &value)) return 1 + usage_error("--threads wants 1 to 1024, not", optarg);
       o->fit.threads = (int)value;
       break;
     case LEARNING_RATE:
-      if (!parse_number(optarg, 1e-9, 10, &o->fit.learning_rate))
+      if (!dv_cli_number(optarg, 1e-9, 10, &o->fit.learning_rate))
         return 1 + usage_error("--learning-rate wants 1e-9 to 10, not", optarg);
       break;
     case SEED:
-      if (!parse_count(optarg, 0, 9007199254740992.0, &value))
+      if (!dv_cli_whole(optarg, 0, 9007199254740992.0, &value))
         return 1 + usage_error("--seed wants a whole number from 0, not", optarg);
       o->fit.seed = (uint64_t)value;
       break;
@@ -120,13 +105,13 @@ static int parse_options(int argc, char** argv, options* o)
       break;
     case LUFS:
       o->normalise = strcmp(optarg, "off") != 0;
-      if (o->normalise && !parse_number(optarg, -60, 0, &o->lufs))
+      if (o->normalise && !dv_cli_number(optarg, -60, 0, &o->lufs))
         return 1 + usage_error("--lufs wants 'off' or -60 to 0, not", optarg);
       break;
     case 'q': o->quiet = true; break;
     case HELP: fputs(USAGE, stdout); return 1;
     case VERSION: puts("diffvox-fit " DV_VERSION); return 1;
-    default: fputs("see diffvox-fit --help\n", stderr); return 1 + EXIT_USAGE;
+    default: fputs("see diffvox-fit --help\n", stderr); return 1 + DV_EXIT_USAGE;
     }
   if (argc - optind != 2) return 1 + usage_error("wants two files, DRY and WET", "");
   if (!o->output || !*o->output) return 1 + usage_error("wants a folder for its results: -o DIR", "");
@@ -176,12 +161,6 @@ static float* wet_channel(const stems* s, size_t channel)
   return dv_audio_channel(&s->wet, s->wet.channels == 2 ? channel : 0);
 }
 
-static void scale(float* x, size_t n, double gain_db)
-{
-  const float gain = (float)pow(10.0, gain_db / 20.0);
-  for (size_t i = 0; i < n; ++i) x[i] *= gain;
-}
-
 /* Gain to the target loudness, measured over the part that is used.  A mono wet counts as two channels. */
 static dv_status loudness_gain(const options* o, const char* path, const float* const* channels, size_t count,
                                size_t frames, double* gain_db, dv_error* err)
@@ -203,8 +182,8 @@ static dv_status normalise(const options* o, stems* s, dv_error* err)
   dv_status status = loudness_gain(o, o->dry, dry, 1, s->frames, &s->dry_gain_db, err);
   if (!status) status = loudness_gain(o, o->wet, wet, 2, s->frames, &s->wet_gain_db, err);
   if (status) return status;
-  scale(s->dry.samples, s->dry.frames, s->dry_gain_db);
-  scale(s->wet.samples, s->wet.frames * s->wet.channels, s->wet_gain_db);
+  dv_audio_apply_gain(&s->dry, s->dry_gain_db);
+  dv_audio_apply_gain(&s->wet, s->wet_gain_db);
   return DV_OK;
 }
 
@@ -295,7 +274,7 @@ static dv_status write_render(const options* o, const stems* s, const dv_chain_p
   if (status) return status;
   status = dv_render(params, DV_MODEL_RATE_HZ, s->dry.samples, s->frames, 0, dv_audio_channel(&out, 0),
                      dv_audio_channel(&out, 1), NULL, NULL, err);
-  scale(out.samples, 2 * s->frames, -s->wet_gain_db);
+  dv_audio_apply_gain(&out, -s->wet_gain_db);
   in_folder(o->output, "render.wav", path, sizeof path);
   if (!status) status = dv_audio_write(path, &out, NULL, err);
   dv_audio_free(&out);

@@ -2,6 +2,7 @@
 /* diffvox-gradcheck: the chain's adjoints against finite differences at a preset, in double precision. */
 #include "datasets/file.h"
 #include "dsp/gradcheck.h"
+#include "estimator/cli.h"
 #include "presets/corpus.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 #include <omp.h>
 #endif
 
-enum { EXIT_USAGE = 2, MAX_THREADS = 64, SEED = 1 };
+enum { MAX_THREADS = 64, SEED = 1 };
 
 /* 0.1 s of signal and time for the longest delay to answer. */
 static const double ACTIVE_S = 0.1, LENGTH_S = 1.2;
@@ -52,8 +53,7 @@ typedef struct {
 
 static int usage_error(const char* what, const char* value)
 {
-  fprintf(stderr, "diffvox-gradcheck: %s%s%s; see diffvox-gradcheck --help\n", what, *value ? " " : "", value);
-  return EXIT_USAGE;
+  return dv_cli_usage_error("diffvox-gradcheck", what, value);
 }
 
 static int all_processors(void)
@@ -85,7 +85,7 @@ static int parse_options(int argc, char** argv, options* o)
     case CORPORA: o->corpora = optarg; break;
     case HELP: fputs(USAGE, stdout); return 1;
     case VERSION: puts("diffvox-gradcheck " DV_VERSION); return 1;
-    default: fputs("see diffvox-gradcheck --help\n", stderr); return 1 + EXIT_USAGE;
+    default: fputs("see diffvox-gradcheck --help\n", stderr); return 1 + DV_EXIT_USAGE;
     }
   if (argc - optind != 1) return 1 + usage_error("wants one preset", "");
   o->preset = argv[optind];
@@ -220,7 +220,7 @@ int main(int argc, char** argv)
   dv_status status = run(&o, &r, &err);
   if (!status && o.json) status = print_json(&o, &r, &err);
   if (!status && !o.json) print_table(&r);
-  if (!status && fflush(stdout) != 0) status = dv_file_error(&err, "standard output", "write", errno);
+  if (!status) status = dv_cli_flush(&err);
   if (status) fprintf(stderr, "diffvox-gradcheck: %s\n", err.text);
   return status || r.counts[DV_GRADCHECK_DIFFERS] ? EXIT_FAILURE : EXIT_SUCCESS;
 }

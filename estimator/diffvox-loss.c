@@ -2,15 +2,13 @@
 /* diffvox-loss: how far one recording is from another, by the losses of a fit. */
 #include "datasets/audio.h"
 #include "datasets/file.h"
+#include "estimator/cli.h"
 #include "estimator/loss.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { EXIT_USAGE = 2 };
 
 static const char USAGE[] =
   "usage: diffvox-loss PRED TARGET [--json]\n"
@@ -36,12 +34,6 @@ typedef struct {
   bool json;
 } options;
 
-static int usage_error(const char* what)
-{
-  fprintf(stderr, "diffvox-loss: %s; see diffvox-loss --help\n", what);
-  return EXIT_USAGE;
-}
-
 /* 0 to go on, otherwise the exit status plus 1. */
 static int parse_options(int argc, char** argv, options* o)
 {
@@ -52,9 +44,9 @@ static int parse_options(int argc, char** argv, options* o)
     case JSON: o->json = true; break;
     case HELP: fputs(USAGE, stdout); return 1;
     case VERSION: puts("diffvox-loss " DV_VERSION); return 1;
-    default: fputs("see diffvox-loss --help\n", stderr); return 1 + EXIT_USAGE;
+    default: fputs("see diffvox-loss --help\n", stderr); return 1 + DV_EXIT_USAGE;
     }
-  if (argc - optind != 2) return 1 + usage_error("wants two files, PRED and TARGET");
+  if (argc - optind != 2) return 1 + dv_cli_usage_error("diffvox-loss", "wants two files, PRED and TARGET", "");
   o->pred = argv[optind];
   o->target = argv[optind + 1];
   return 0;
@@ -146,7 +138,7 @@ int main(int argc, char** argv)
     status = compare(&pred, &target, frames, &values, &err);
   }
   if (!status) print_values(&o, frames, &values);
-  if (!status && fflush(stdout) != 0) status = dv_file_error(&err, "standard output", "write", errno);
+  if (!status) status = dv_cli_flush(&err);
   dv_audio_free(&pred);
   dv_audio_free(&target);
   if (status) fprintf(stderr, "diffvox-loss: %s\n", err.text);

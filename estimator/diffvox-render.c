@@ -4,10 +4,10 @@
 #include "datasets/file.h"
 #include "dsp/realtime/engine.h"
 #include "dsp/render.h"
+#include "estimator/cli.h"
 #include "estimator/progress.h"
 #include "presets/corpus.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_USAGE = 2, DEFAULT_BLOCK = 256, MAX_BLOCK = 65536 };
+enum { DEFAULT_BLOCK = 256, MAX_BLOCK = 65536 };
 #define MAX_TAIL_S 600.0
 
 static const char USAGE[] =
@@ -49,15 +49,7 @@ typedef struct {
 
 static int usage_error(const char* what, const char* value)
 {
-  fprintf(stderr, "diffvox-render: %s%s%s; see diffvox-render --help\n", what, *value ? " " : "", value);
-  return EXIT_USAGE;
-}
-
-static bool parse_number(const char* text, double low, double high, double* value)
-{
-  char* end;
-  *value = strtod(text, &end);
-  return end != text && !*end && *value >= low && *value <= high;
+  return dv_cli_usage_error("diffvox-render", what, value);
 }
 
 /* 0 to go on, otherwise the exit status plus 1. */
@@ -97,12 +89,12 @@ static int parse_options(int argc, char** argv, options* o)
       break;
     case 'b':
       block_given = true;
-      if (!parse_number(optarg, 1, MAX_BLOCK, &value) || value != floor(value))
+      if (!dv_cli_whole(optarg, 1, MAX_BLOCK, &value))
         return 1 + usage_error("--block wants a whole number from 1 to 65536, not", optarg);
       o->block = (size_t)value;
       break;
     case TAIL:
-      if (!parse_number(optarg, 0, MAX_TAIL_S, &o->tail_s))
+      if (!dv_cli_number(optarg, 0, MAX_TAIL_S, &o->tail_s))
         return 1 + usage_error("--tail wants 0 to 600 seconds, not", optarg);
       break;
     case CORPORA: o->corpora = optarg; break;
@@ -110,7 +102,7 @@ static int parse_options(int argc, char** argv, options* o)
     case 'q': o->quiet = true; break;
     case HELP: fputs(USAGE, stdout); return 1;
     case VERSION: puts("diffvox-render " DV_VERSION); return 1;
-    default: fputs("see diffvox-render --help\n", stderr); return 1 + EXIT_USAGE;
+    default: fputs("see diffvox-render --help\n", stderr); return 1 + DV_EXIT_USAGE;
     }
   return check_arguments(argc, argv, block_given, o);
 }
@@ -174,12 +166,6 @@ static dv_status render(const options* o, const dv_preset* preset, const dv_audi
 
 /* --- Files ------------------------------------------------------------------------------------------------------ */
 
-static void apply_gain(dv_audio* audio, double gain_db)
-{
-  const float gain = (float)pow(10.0, gain_db / 20.0);
-  for (size_t i = 0; i < audio->channels * audio->frames; ++i) audio->samples[i] *= gain;
-}
-
 static dv_status convert(const options* o, const dv_preset* preset, dv_audio* in, dv_audio* out, dv_error* err)
 {
   dv_progress progress;
@@ -189,7 +175,7 @@ static dv_status convert(const options* o, const dv_preset* preset, dv_audio* in
   dv_status status = dv_audio_check_write(o->output, &shape, err);
   if (!status) status = dv_audio_alloc(shape.channels, shape.frames, shape.rate_hz, out, err);
   if (status) return status;
-  apply_gain(in, preset->input_gain_db);
+  dv_audio_apply_gain(in, preset->input_gain_db);
   dv_progress_start(&progress, stderr, o->quiet);
   status = render(o, preset, in, out, &progress, err);
   dv_progress_end(&progress);
@@ -197,7 +183,7 @@ static dv_status convert(const options* o, const dv_preset* preset, dv_audio* in
     return dv_fail(err, status, "%s: is so loud that the effects overflow; bring it to full scale",
                    dv_file_label(o->input));
   if (status) return status;
-  apply_gain(out, preset->output_gain_db);
+  dv_audio_apply_gain(out, preset->output_gain_db);
   size_t clipped = 0;
   status = dv_audio_write(o->output, out, &clipped, err);
   if (!status && clipped)
@@ -209,8 +195,7 @@ static dv_status convert(const options* o, const dv_preset* preset, dv_audio* in
 static dv_status list(const options* o, dv_error* err)
 {
   const dv_status status = dv_preset_list(o->corpora, print_entry, NULL, err);
-  if (status || !fflush(stdout)) return status;
-  return dv_file_error(err, "standard output", "write", errno);
+  return status ? status : dv_cli_flush(err);
 }
 
 static dv_status run(const options* o, dv_error* err)

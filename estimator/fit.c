@@ -5,11 +5,11 @@
 #include "dsp/fft.h"
 #include "dsp/random.h"
 #include "estimator/adam.h"
+#include "estimator/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const double SILENCE_PEAK = 1e-3; /* -60 dBFS */
 
@@ -166,13 +166,6 @@ static dv_status evaluate(fit* f, const double raw[DV_PARAM_COUNT], dv_loss_valu
   return DV_OK;
 }
 
-static double now_s(void)
-{
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static dv_status descend(fit* f, double raw[DV_PARAM_COUNT], dv_fit_result* result, dv_fit_callback callback,
                          void* context, dv_error* err)
 {
@@ -182,7 +175,7 @@ static dv_status descend(fit* f, double raw[DV_PARAM_COUNT], dv_fit_result* resu
   options.learning_rate = f->config->learning_rate;
   dv_adam_init(&adam, DV_PARAM_COUNT, m, v);
   memcpy(best, raw, sizeof best);
-  const double start_s = now_s();
+  const double start_s = dv_monotonic_s();
   double best_objective = (double)INFINITY;
   for (size_t step = 0; step < f->config->steps; ++step) {
     dv_fit_step report = {.step = step, .steps = f->config->steps};
@@ -196,7 +189,7 @@ static dv_status descend(fit* f, double raw[DV_PARAM_COUNT], dv_fit_result* resu
     if (status) break;
     dv_params_from_raw(raw, &params);
     report.regulariser = regulariser(params.log_damp);
-    report.elapsed_s = now_s() - start_s;
+    report.elapsed_s = dv_monotonic_s() - start_s;
     if (step == 0) result->first_loss = report.values.total;
     if (report.values.total + report.regulariser < best_objective) {
       best_objective = report.values.total + report.regulariser;

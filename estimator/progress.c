@@ -4,7 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static double now_s(void)
+double dv_monotonic_s(void)
 {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -13,14 +13,14 @@ static double now_s(void)
 
 void dv_progress_start(dv_progress* p, FILE* stream, bool quiet)
 {
-  *p = (dv_progress){.stream = stream, .terminal = !quiet && isatty(fileno(stream)), .start_s = now_s()};
+  *p = (dv_progress){.stream = stream, .terminal = !quiet && isatty(fileno(stream)), .start_s = dv_monotonic_s()};
 }
 
 void dv_progress_show(dv_progress* p, const char* label, double done, const char* detail)
 {
   const double elapsed = dv_progress_elapsed_s(p);
-  if (!p->terminal || elapsed < 1.0 || now_s() - p->shown_s < 0.1) return;
-  p->shown_s = now_s();
+  if (!p->terminal || elapsed < 1.0 || dv_monotonic_s() - p->shown_s < 0.1) return;
+  p->shown_s = dv_monotonic_s();
   p->on_screen = true;
   fprintf(p->stream, "\r%s %3.0f%%  %s", label, 100.0 * done, detail);
   if (done > 0.0) {
@@ -37,4 +37,4 @@ void dv_progress_end(dv_progress* p)
   p->on_screen = false;
 }
 
-double dv_progress_elapsed_s(const dv_progress* p) { return now_s() - p->start_s; }
+double dv_progress_elapsed_s(const dv_progress* p) { return dv_monotonic_s() - p->start_s; }

@@ -26,4 +26,7 @@ void dv_progress_end(dv_progress* p);
 
 double dv_progress_elapsed_s(const dv_progress* p);
 
+/* Seconds of a clock that never goes back. */
+double dv_monotonic_s(void);
+
 #endif

@@ -3,6 +3,7 @@
 #include "golden_case.h"
 
 #include "dsp/chain.h"
+#include "dsp/cplx.h"
 #include "dsp/fft.h"
 #include "dsp/response.h"
 #include "dsp/reverb_response.h"
@@ -47,15 +48,6 @@ static dv_status open_mono(golden_case* g, mono_case* m, dv_error* err)
   return status;
 }
 
-static void multiply(dv_real* a, const dv_real* b, size_t bins, bool conjugate_b)
-{
-  for (size_t k = 0; k < bins; ++k) {
-    const dv_real ar = a[2 * k], ai = a[2 * k + 1], br = b[2 * k], bi = conjugate_b ? -b[2 * k + 1] : b[2 * k + 1];
-    a[2 * k] = ar * br - ai * bi;
-    a[2 * k + 1] = ar * bi + ai * br;
-  }
-}
-
 /* y = G x for both channels, the gradients with respect to x and, in *gc, to the coefficients. */
 static dv_status run_response(golden_case* g, const mono_case* m, const dv_chain_coefs* c, dv_delay_gradient gradient,
                               double log_damp, dv_chain_coefs* gc, double* g_log_damp, dv_error* err)
@@ -70,16 +62,14 @@ static dv_status run_response(golden_case* g, const mono_case* m, const dv_chain
   dv_fft_forward(fft, x, x);
   for (int ch = 0; ch < 2; ++ch) {
     dv_real* row = y + (size_t)ch * reals;
-    memcpy(row, x, reals * sizeof *row);
-    multiply(row, dv_response_spectrum(r, ch), bins, false);
+    dv_spectrum_multiply(x, dv_response_spectrum(r, ch), bins, row);
     dv_fft_inverse(fft, row, row);
 
     dv_real *upstream = golden_signal(g, m->g, (size_t)ch, reals), *back = golden_alloc(g, reals);
     dv_fft_forward(fft, upstream, upstream);
-    memcpy(back, upstream, reals * sizeof *back);
-    multiply(back, dv_response_spectrum(r, ch), bins, true);
+    dv_spectrum_multiply_conj(upstream, dv_response_spectrum(r, ch), bins, back);
     for (size_t i = 0; i < reals; ++i) gx[i] += back[i];
-    multiply(upstream, x, bins, true);
+    dv_spectrum_multiply_conj(upstream, x, bins, upstream);
     cross[ch] = upstream;
   }
   dv_fft_inverse(fft, gx, gx);
