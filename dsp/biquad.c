@@ -155,8 +155,9 @@ double dv_biquad_gain_db(const dv_biquad* c, double freq_hz, double rate_hz)
   return 10.0 * log10((nr * nr + ni * ni) / (dr * dr + di * di));
 }
 
-/* All sections in one pass over the samples: each section alone is bound by the latency of its recursion,
-   together they fill the pipeline.  `sections` is a constant in every caller, so the loops unroll. */
+/* All sections in one pass over the samples: each section alone is bound by the
+   latency of its recursion, together they fill the pipeline.  `sections` is a
+   constant in every caller, so the loops unroll. */
 DV_INLINE void cascade(const dv_biquad* c, int sections, const dv_real* x, dv_real* y, size_t n,
                        dv_cascade_state* state, dv_real* tape)
 {
@@ -196,17 +197,20 @@ DV_HOT void dv_cascade_forward(const dv_biquad* c, int sections, const dv_real* 
   }
 }
 
-/* lambda_k = adjoint of section k's recursion, running backwards through the same poles:
-     l[n]  = gy[n] - a1 l[n+1] - a2 l[n+2]
-     gx[n] = b0 l[n] + b1 l[n+1] + b2 l[n+2]
-   and dL/db_j = sum l[n] x[n-j], dL/da_j = - sum l[n] y[n-j]. */
+/* lambda_k = adjoint of section k's recursion, running backwards through the
+   same poles: l[n]  = gy[n] - a1 l[n+1] - a2 l[n+2] gx[n] = b0 l[n] + b1 l[n+1]
+   + b2 l[n+2] and dL/db_j = sum l[n] x[n-j], dL/da_j = - sum l[n] y[n-j]. */
 DV_INLINE void cascade_adjoint(const dv_biquad* c, int sections, const dv_real* x, const dv_real* tape,
-                               const dv_real* gy, dv_real* gx, size_t n, dv_biquad* gc)
+                               const dv_real* gy, dv_real* gx, size_t n, dv_cascade_adjoint* state, dv_biquad* gc)
 {
   const dv_lanes zero = {0};
   dv_lanes l1[DV_CASCADE_MAX], l2[DV_CASCADE_MAX], gb0[DV_CASCADE_MAX], gb1[DV_CASCADE_MAX], gb2[DV_CASCADE_MAX],
     ga1[DV_CASCADE_MAX], ga2[DV_CASCADE_MAX];
-  for (int k = 0; k < sections; ++k) l1[k] = l2[k] = gb0[k] = gb1[k] = gb2[k] = ga1[k] = ga2[k] = zero;
+  for (int k = 0; k < sections; ++k) {
+    memcpy(&l1[k], state->l1[k], sizeof l1[k]);
+    memcpy(&l2[k], state->l2[k], sizeof l2[k]);
+    gb0[k] = gb1[k] = gb2[k] = ga1[k] = ga2[k] = zero;
+  }
   for (size_t i = n; i-- > 0;) {
     dv_lanes g = dv_lanes_load(gy + i * DV_LANES);
     for (int k = sections - 1; k >= 0; --k) {
@@ -227,6 +231,8 @@ DV_INLINE void cascade_adjoint(const dv_biquad* c, int sections, const dv_real* 
     if (gx) dv_lanes_store(gx + i * DV_LANES, dv_lanes_load(gx + i * DV_LANES) + g);
   }
   for (int k = 0; k < sections; ++k) {
+    memcpy(state->l1[k], &l1[k], sizeof l1[k]);
+    memcpy(state->l2[k], &l2[k], sizeof l2[k]);
     gc[k].b0 += dv_lanes_sum(gb0[k]);
     gc[k].b1 += dv_lanes_sum(gb1[k]);
     gc[k].b2 += dv_lanes_sum(gb2[k]);
@@ -235,16 +241,24 @@ DV_INLINE void cascade_adjoint(const dv_biquad* c, int sections, const dv_real* 
   }
 }
 
-DV_HOT void dv_cascade_backward(const dv_biquad* c, int sections, const dv_real* x, const dv_real* tape,
-                                const dv_real* gy, dv_real* gx, size_t n, dv_biquad* gc)
+DV_HOT void dv_cascade_backward_block(const dv_biquad* c, int sections, const dv_real* x, const dv_real* tape,
+                                      const dv_real* gy, dv_real* gx, size_t n, dv_cascade_adjoint* state,
+                                      dv_biquad* gc)
 {
   switch (sections) {
-  case 1: cascade_adjoint(c, 1, x, tape, gy, gx, n, gc); break;
-  case 2: cascade_adjoint(c, 2, x, tape, gy, gx, n, gc); break;
-  case 3: cascade_adjoint(c, 3, x, tape, gy, gx, n, gc); break;
-  case 4: cascade_adjoint(c, 4, x, tape, gy, gx, n, gc); break;
-  case 5: cascade_adjoint(c, 5, x, tape, gy, gx, n, gc); break;
-  case 6: cascade_adjoint(c, 6, x, tape, gy, gx, n, gc); break;
+  case 1: cascade_adjoint(c, 1, x, tape, gy, gx, n, state, gc); break;
+  case 2: cascade_adjoint(c, 2, x, tape, gy, gx, n, state, gc); break;
+  case 3: cascade_adjoint(c, 3, x, tape, gy, gx, n, state, gc); break;
+  case 4: cascade_adjoint(c, 4, x, tape, gy, gx, n, state, gc); break;
+  case 5: cascade_adjoint(c, 5, x, tape, gy, gx, n, state, gc); break;
+  case 6: cascade_adjoint(c, 6, x, tape, gy, gx, n, state, gc); break;
   default: break;
   }
+}
+
+void dv_cascade_backward(const dv_biquad* c, int sections, const dv_real* x, const dv_real* tape, const dv_real* gy,
+                         dv_real* gx, size_t n, dv_biquad* gc)
+{
+  dv_cascade_adjoint state = {0};
+  dv_cascade_backward_block(c, sections, x, tape, gy, gx, n, &state, gc);
 }

@@ -6,8 +6,10 @@
  *
  * All after e is linear and time-invariant: one pair of responses G per setting, computed once for the
  * whole batch, applied to every chunk by FFT; its gradient is accumulated over the batch as a spectrum and
- * transformed back once.  The front (EQ, compressor) runs DV_LANES chunks side by side; backward computes it
- * again rather than keeping its signals, which costs less than their memory traffic.
+ * transformed back once.  The front (EQ, compressor) runs DV_LANES chunks side by side.  A batch of more than
+ * DV_LANES chunks is a stream: backward computes the front and its spectra again, so that memory beyond the
+ * rows of y and gy does not grow with the batch.  A smaller batch keeps them, and its front runs beside the
+ * responses.
  *
  * Chunks are independent: each starts from silence.  The first `warmup` outputs of a chunk are not
  * computed and take no gradient (the published procedure discards 5 of 12 s).

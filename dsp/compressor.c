@@ -5,10 +5,12 @@
 
 #include <math.h>
 
-/* Below this the expander's slope explodes; raw logits of real presets stay far away. */
+/* Below this the expander's slope explodes; raw logits of real presets stay far
+ * away. */
 static const double MIN_EXP_RATIO = 1e-6;
 
-/* The same time constant at another rate: (1 - coef) per sample becomes its power. */
+/* The same time constant at another rate: (1 - coef) per sample becomes its
+ * power. */
 static double coef_at_rate(double coef, double rate_hz)
 {
   return rate_hz == DV_MODEL_RATE_HZ ? coef : -expm1(DV_MODEL_RATE_HZ / rate_hz * log1p(-coef));
@@ -55,7 +57,8 @@ void dv_lookahead_span(double rate_hz, int* before, int* after)
 
 void dv_lookahead_taps(double lookahead_samples, int before, int after, double* taps)
 {
-  /* sinc(j - D) = (-1)^j sin(-pi D) / (pi (j - D)), exact also for D near an integer */
+  /* sinc(j - D) = (-1)^j sin(-pi D) / (pi (j - D)), exact also for D near an
+   * integer */
   const double nearest = round(lookahead_samples), fraction = lookahead_samples - nearest;
   const double numerator = -sin(M_PI * fraction) / M_PI;
   for (int j = -before; j <= after; ++j) {
@@ -79,8 +82,9 @@ void dv_compressor_reset(dv_compressor_state* state)
   }
 }
 
-/* One memory-bound pass would mix recursions with transcendental functions; blocks that stay in the
-   first-level cache let each loop vectorise by itself. */
+/* One memory-bound pass would mix recursions with transcendental functions;
+   blocks that stay in the first-level cache let each loop vectorise by itself.
+ */
 enum { BLOCK = 512 };
 
 DV_INLINE void mean_square(double average, const dv_real* x, size_t n, dv_lanes* state, dv_real* mean)
@@ -96,7 +100,8 @@ DV_INLINE void mean_square(double average, const dv_real* x, size_t n, dv_lanes*
   *state = m;
 }
 
-/* f from m, the static curve in natural-log units: f = exp(min(0, comp_a - comp_b ln m, ...)). */
+/* f from m, the static curve in natural-log units: f = exp(min(0, comp_a -
+ * comp_b ln m, ...)). */
 typedef struct {
   dv_real comp_offset, comp_slope, exp_offset, exp_slope;
 } curve;
@@ -108,7 +113,8 @@ static curve curve_of(const dv_compressor_coefs* c)
                  (dv_real)(c->exp_slope * c->exp_threshold_db * nepers), (dv_real)(c->exp_slope * 0.5)};
 }
 
-/* The curve's argument at a level ln m, and which branch of the three-way minimum it took. */
+/* The curve's argument at a level ln m, and which branch of the three-way
+ * minimum it took. */
 DV_INLINE dv_real curve_at(curve c, dv_real level)
 {
   const dv_real comp = c.comp_offset - c.comp_slope * level, expander = c.exp_offset - c.exp_slope * level;
@@ -162,7 +168,8 @@ DV_HOT void dv_compressor_gain_forward(const dv_compressor_coefs* c, const dv_re
   memcpy(state->gain, &gain_state, sizeof gain_state);
 }
 
-/* Per block of the backward pass: ln m, and the slope that the branch taken has there. */
+/* Per block of the backward pass: ln m, and the slope that the branch taken has
+ * there. */
 typedef struct {
   dv_real level[BLOCK * DV_LANES], comp[BLOCK * DV_LANES], expander[BLOCK * DV_LANES];
 } curve_block;
@@ -198,14 +205,22 @@ typedef struct {
      u[n]      = gf[n] f[n]                            (dL/d ln f)
      gm[n]     = -slope u[n] / (2 m[n])
      mu[n]     = gm[n] + (1 - avg) mu[n+1]             gp[n] = avg mu[n]
-     gavg     += mu[n] (p[n] - m[n-1])                 gx[n] = 2 x[n] gp[n] unless floored */
-DV_HOT void dv_compressor_gain_backward(const dv_compressor_coefs* c, const dv_real* x, const dv_compressor_tape* tape,
-                                        const dv_real* gg, dv_real* gx, size_t n, dv_compressor_coefs* gc)
+     gavg     += mu[n] (p[n] - m[n-1])                 gx[n] = 2 x[n] gp[n]
+   unless floored */
+DV_HOT void dv_compressor_gain_backward_block(const dv_compressor_coefs* c, const dv_real* x,
+                                              const dv_compressor_tape* tape, const dv_compressor_state* before,
+                                              const dv_real* gg, dv_real* gx, size_t n, dv_compressor_adjoint* adjoint,
+                                              dv_compressor_coefs* gc)
 {
   const dv_lanes zero = {0}, one = dv_lanes_set(1.0), floor = dv_lanes_set(DV_POWER_FLOOR);
+  dv_lanes lambda, mu, keep, first_gain, first_mean;
+  memcpy(&lambda, adjoint->lambda, sizeof lambda);
+  memcpy(&mu, adjoint->mu, sizeof mu);
+  memcpy(&keep, adjoint->keep, sizeof keep);
+  memcpy(&first_gain, before->gain, sizeof first_gain);
+  memcpy(&first_mean, before->mean, sizeof first_mean);
   const dv_lanes at = dv_lanes_set(c->attack), rt = dv_lanes_set(c->release);
   const curve shape = curve_of(c);
-  dv_lanes lambda = zero, mu = zero, keep = zero;
   sums s = {0};
   curve_block block;
   for (size_t end = n; end > 0;) {
@@ -214,8 +229,8 @@ DV_HOT void dv_compressor_gain_backward(const dv_compressor_coefs* c, const dv_r
     for (size_t i = end; i-- > start;) {
       const size_t in_block = (i - start) * DV_LANES;
       const dv_lanes f = dv_lanes_load(tape->target + i * DV_LANES), m = dv_lanes_load(tape->mean + i * DV_LANES);
-      const dv_lanes g_before = i ? dv_lanes_load(tape->gain + (i - 1) * DV_LANES) : one;
-      const dv_lanes m_before = i ? dv_lanes_load(tape->mean + (i - 1) * DV_LANES) : zero;
+      const dv_lanes g_before = i ? dv_lanes_load(tape->gain + (i - 1) * DV_LANES) : first_gain;
+      const dv_lanes m_before = i ? dv_lanes_load(tape->mean + (i - 1) * DV_LANES) : first_mean;
       const dv_lanes_mask falling = lanes_mask(tape->falling + i * DV_LANES);
       const dv_lanes k = dv_lanes_select(falling, at, rt);
       lambda = dv_lanes_load(gg + i * DV_LANES) + keep * lambda;
@@ -243,6 +258,9 @@ DV_HOT void dv_compressor_gain_backward(const dv_compressor_coefs* c, const dv_r
     }
     end = start;
   }
+  memcpy(adjoint->lambda, &lambda, sizeof lambda);
+  memcpy(adjoint->mu, &mu, sizeof mu);
+  memcpy(adjoint->keep, &keep, sizeof keep);
   const double nepers = M_LN10 / 20.0;
   gc->attack += dv_lanes_sum(s.attack);
   gc->release += dv_lanes_sum(s.release);
@@ -251,6 +269,15 @@ DV_HOT void dv_compressor_gain_backward(const dv_compressor_coefs* c, const dv_r
   gc->exp_threshold_db += c->exp_slope * nepers * dv_lanes_sum(s.expander);
   gc->comp_slope += nepers * c->comp_threshold_db * dv_lanes_sum(s.comp) - 0.5 * dv_lanes_sum(s.comp_level);
   gc->exp_slope += nepers * c->exp_threshold_db * dv_lanes_sum(s.expander) - 0.5 * dv_lanes_sum(s.exp_level);
+}
+
+void dv_compressor_gain_backward(const dv_compressor_coefs* c, const dv_real* x, const dv_compressor_tape* tape,
+                                 const dv_real* gg, dv_real* gx, size_t n, dv_compressor_coefs* gc)
+{
+  dv_compressor_state before;
+  dv_compressor_adjoint adjoint = {0};
+  dv_compressor_reset(&before);
+  dv_compressor_gain_backward_block(c, x, tape, &before, gg, gx, n, &adjoint, gc);
 }
 
 void dv_compressor_branches(const dv_compressor_coefs* c, const dv_real* x, const dv_compressor_tape* tape, size_t n,

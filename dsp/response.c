@@ -3,6 +3,7 @@
 
 #include "dsp/cplx.h"
 #include "dsp/reverb_response.h"
+#include "dsp/team.h"
 
 #include <stdlib.h>
 
@@ -23,6 +24,8 @@ struct dv_response {
   dv_real *odd, *even; /* spectra of the delay's responses; in backward their gradients */
   dv_real* h[2][2];    /* spectra of the reverb's; in backward their gradients */
   dv_real* g[2];
+  dv_real** signal; /* per thread: a transform's other end, for out of place
+                       FFTW is twice as fast */
   bin_sums slice_sums[SLICES];
 };
 
@@ -46,7 +49,9 @@ dv_response* dv_response_new(double rate_hz, size_t keep, size_t samples, size_t
   const size_t reals = dv_fft_reals(r->size);
   r->odd = dv_fft_alloc(reals);
   r->even = dv_fft_alloc(reals);
-  bool complete = r->fft && r->odd && r->even;
+  r->signal = calloc((size_t)r->threads, sizeof *r->signal);
+  bool complete = r->fft && r->odd && r->even && r->signal;
+  for (int t = 0; r->signal && t < r->threads; ++t) complete = (r->signal[t] = dv_fft_alloc(r->size)) && complete;
   for (int c = 0; c < 2; ++c) {
     complete = (r->g[c] = dv_fft_alloc(reals)) && complete;
     for (int j = 0; j < 2; ++j) complete = (r->h[c][j] = dv_fft_alloc(reals)) && complete;
@@ -66,6 +71,8 @@ void dv_response_free(dv_response* r)
   dv_fft_free(r->fft);
   dv_fft_release(r->odd);
   dv_fft_release(r->even);
+  for (int t = 0; r->signal && t < r->threads; ++t) dv_fft_release(r->signal[t]);
+  free(r->signal);
   for (int c = 0; c < 2; ++c) {
     dv_fft_release(r->g[c]);
     for (int j = 0; j < 2; ++j) dv_fft_release(r->h[c][j]);
@@ -96,10 +103,22 @@ static void slice_range(const dv_response* r, int slice, size_t* first, size_t* 
   *end = r->bins * (size_t)(slice + 1) / SLICES;
 }
 
+/* This thread's buffer; not across anything that waits for tasks. */
+static dv_real* my_signal(const dv_response* r) { return r->signal[dv_team_running() ? dv_team_index() : 0]; }
+
 static void transform(const dv_response* r, dv_real* signal, size_t length)
 {
-  memset(signal + length, 0, (dv_fft_reals(r->size) - length) * sizeof *signal);
-  dv_fft_forward(r->fft, signal, signal);
+  dv_real* padded = my_signal(r);
+  memcpy(padded, signal, length * sizeof *padded);
+  memset(padded + length, 0, (r->size - length) * sizeof *padded);
+  dv_fft_forward(r->fft, padded, signal);
+}
+
+static void transform_back(const dv_response* r, dv_real* spectrum, size_t length)
+{
+  dv_real* whole = my_signal(r);
+  dv_fft_inverse(r->fft, spectrum, whole);
+  memcpy(spectrum, whole, length * sizeof *whole);
 }
 
 DV_HOT static void combine(const dv_response* r, const weights* w, const dv_pan_gains* pan, size_t first, size_t end)
@@ -122,25 +141,45 @@ DV_HOT static void combine(const dv_response* r, const weights* w, const dv_pan_
   }
 }
 
-void dv_response_forward(dv_response* r, const dv_chain_coefs* c)
+static void compute(dv_response* r, const dv_chain_coefs* c)
 {
   dv_real* const h[2][2] = {{r->h[0][0], r->h[0][1]}, {r->h[1][0], r->h[1][1]}};
-  dv_delay_response_forward(r->delay, &c->delay, r->odd, r->even);
-  dv_reverb_response_forward(r->reverb, &c->reverb, h);
   dv_real* const signals[6] = {r->odd, r->even, h[0][0], h[0][1], h[1][0], h[1][1]};
-#pragma omp parallel for num_threads(r->threads) schedule(dynamic)
-  for (int i = 0; i < 6; ++i) transform(r, signals[i], i < 2 ? r->delay_length : r->reverb_length);
+#pragma omp taskgroup
+  {
+#pragma omp task default(shared)
+    dv_delay_response_forward(r->delay, &c->delay, r->odd, r->even);
+    dv_reverb_response_forward(r->reverb, &c->reverb, h);
+  }
+#pragma omp taskgroup
+  for (int i = 0; i < 6; ++i)
+#pragma omp task default(shared) firstprivate(i)
+    transform(r, signals[i], i < 2 ? r->delay_length : r->reverb_length);
   const weights w = weights_of(c);
-#pragma omp parallel for num_threads(r->threads) schedule(static)
-  for (int slice = 0; slice < SLICES; ++slice) {
+#pragma omp taskgroup
+  for (int slice = 0; slice < SLICES; ++slice)
+#pragma omp task default(shared) firstprivate(slice)
+  {
     size_t first, end;
     slice_range(r, slice, &first, &end);
     combine(r, &w, &c->pan, first, end);
   }
 }
 
-/* In place: the spectra in r->odd, even, h become the DFT-domain gradients of those responses.
-   With s_c = cross_c / size:   gH_cj = conj(1 + s D_j) s_c,   gD_j = s_j + s sum_c conj(H_cj) s_c. */
+void dv_response_forward(dv_response* r, const dv_chain_coefs* c)
+{
+  if (dv_team_running()) {
+    compute(r, c);
+    return;
+  }
+#pragma omp parallel num_threads(r->threads)
+#pragma omp single
+  compute(r, c);
+}
+
+/* In place: the spectra in r->odd, even, h become the DFT-domain gradients of
+   those responses. With s_c = cross_c / size:   gH_cj = conj(1 + s D_j) s_c,
+   gD_j = s_j + s sum_c conj(H_cj) s_c. */
 DV_HOT static void combine_vjp(const dv_response* r, const weights* w, const dv_chain_coefs* c, dv_real* const cross[2],
                                size_t first, size_t end, bin_sums* sums)
 {
@@ -193,12 +232,22 @@ static void add_sums(const dv_response* r, const dv_chain_coefs* c, dv_chain_coe
   }
 }
 
-void dv_response_backward(dv_response* r, const dv_chain_coefs* c, dv_real* const cross[2], dv_delay_gradient gradient,
-                          double log_damp, dv_chain_coefs* gc, double* g_log_damp)
+/* What backward is given for the delay, and where its results go. */
+typedef struct {
+  dv_delay_gradient kind;
+  double log_damp;
+  double* g_log_damp;
+  dv_chain_coefs* gc;
+} gradients;
+
+static void differentiate(dv_response* r, const dv_chain_coefs* c, dv_real* const cross[2], const gradients* out)
 {
+  dv_chain_coefs* gc = out->gc;
   const weights w = weights_of(c);
-#pragma omp parallel for num_threads(r->threads) schedule(static)
-  for (int slice = 0; slice < SLICES; ++slice) {
+#pragma omp taskgroup
+  for (int slice = 0; slice < SLICES; ++slice)
+#pragma omp task default(shared) firstprivate(slice)
+  {
     size_t first, end;
     slice_range(r, slice, &first, &end);
     memset(&r->slice_sums[slice], 0, sizeof r->slice_sums[slice]);
@@ -206,9 +255,29 @@ void dv_response_backward(dv_response* r, const dv_chain_coefs* c, dv_real* cons
   }
   add_sums(r, c, gc);
   dv_real* const spectra[6] = {r->odd, r->even, r->h[0][0], r->h[0][1], r->h[1][0], r->h[1][1]};
-#pragma omp parallel for num_threads(r->threads) schedule(dynamic)
-  for (int i = 0; i < 6; ++i) dv_fft_inverse(r->fft, spectra[i], spectra[i]);
+#pragma omp taskgroup
+  for (int i = 0; i < 6; ++i)
+#pragma omp task default(shared) firstprivate(i)
+    transform_back(r, spectra[i], i < 2 ? r->delay_length : r->reverb_length);
   const dv_real* const gh[2][2] = {{r->h[0][0], r->h[0][1]}, {r->h[1][0], r->h[1][1]}};
-  dv_reverb_response_backward(r->reverb, &c->reverb, gh, &gc->reverb);
-  dv_delay_response_backward(r->delay, &c->delay, gradient, log_damp, r->odd, r->even, &gc->delay, g_log_damp);
+#pragma omp taskgroup
+  {
+#pragma omp task default(shared)
+    dv_delay_response_backward(r->delay, &c->delay, out->kind, out->log_damp, r->odd, r->even, &gc->delay,
+                               out->g_log_damp);
+    dv_reverb_response_backward(r->reverb, &c->reverb, gh, &gc->reverb);
+  }
+}
+
+void dv_response_backward(dv_response* r, const dv_chain_coefs* c, dv_real* const cross[2], dv_delay_gradient gradient,
+                          double log_damp, dv_chain_coefs* gc, double* g_log_damp)
+{
+  const gradients out = {gradient, log_damp, g_log_damp, gc};
+  if (dv_team_running()) {
+    differentiate(r, c, cross, &out);
+    return;
+  }
+#pragma omp parallel num_threads(r->threads)
+#pragma omp single
+  differentiate(r, c, cross, &out);
 }

@@ -2,6 +2,8 @@
 #include "dsp/reverb_response.h"
 
 #include "dsp/fft.h"
+#include "dsp/simd.h"
+#include "dsp/team.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +12,16 @@
 /* The four responses are the four lanes of the EQ. */
 _Static_assert(DV_LANES == 4, "one lane per response");
 
-enum { SLICES = 64 }; /* of the bins: the unit that threads share and sums are ordered by */
+enum {
+  SLICES = 64,  /* of the bins: the unit that threads share and sums are ordered by */
+  BLOCK = 1024, /* samples that the EQ filters at once, in the second-level cache */
+  BLOCK_REALS = BLOCK * DV_LANES
+};
+
+/* Lane signals of one block. */
+typedef struct {
+  dv_real plain[BLOCK_REALS], tape[DV_REVERB_BANDS * BLOCK_REALS], g_out[BLOCK_REALS], g_plain[BLOCK_REALS];
+} block_signals;
 
 struct dv_reverb_response {
   double rate_hz;
@@ -19,9 +30,11 @@ struct dv_reverb_response {
   dv_fft* fft;
   dv_fdn_grid grid;
   dv_real* phase;
-  dv_real* spectrum[4];          /* N + 2 each, transformed in place */
-  dv_real *plain, *tape, *g_out; /* lane signals: before the EQ, after each band, cotangent */
-  dv_real* g_plain;
+  dv_real* spectrum[4];     /* N + 2 each */
+  dv_real* plain[4];        /* responses before the EQ, N each */
+  dv_real* g_plain[4];      /* their cotangents */
+  dv_cascade_state* before; /* the EQ's state at the start of each block */
+  block_signals* block;
   dv_fdn_coefs slice_gradient[SLICES];
 };
 
@@ -37,12 +50,14 @@ dv_reverb_response* dv_reverb_response_new(double rate_hz, size_t keep, int thre
   r->slice_bins = (blocks + SLICES - 1) / SLICES * DV_FDN_BLOCK;
   r->fft = dv_fft_new(r->size);
   r->phase = dv_fft_alloc(dv_fdn_grid_reals(r->size));
-  r->plain = dv_fft_alloc(r->keep * DV_LANES);
-  r->tape = dv_fft_alloc(r->keep * DV_LANES * DV_REVERB_BANDS);
-  r->g_out = dv_fft_alloc(r->keep * DV_LANES);
-  r->g_plain = dv_fft_alloc(r->keep * DV_LANES);
-  bool complete = r->fft && r->phase && r->plain && r->tape && r->g_out && r->g_plain;
-  for (int i = 0; i < 4; ++i) complete = (r->spectrum[i] = dv_fft_alloc(dv_fft_reals(r->size))) && complete;
+  r->before = calloc(r->keep / BLOCK + 1, sizeof *r->before);
+  r->block = calloc(1, sizeof *r->block);
+  bool complete = r->fft && r->phase && r->before && r->block;
+  for (int i = 0; i < 4; ++i) {
+    complete = (r->spectrum[i] = dv_fft_alloc(dv_fft_reals(r->size))) && complete;
+    complete = (r->plain[i] = dv_fft_alloc(r->size)) && complete;
+    complete = (r->g_plain[i] = dv_fft_alloc(r->size)) && complete;
+  }
   if (!complete) {
     dv_reverb_response_free(r);
     return NULL;
@@ -60,11 +75,13 @@ void dv_reverb_response_free(dv_reverb_response* r)
   if (!r) return;
   dv_fft_free(r->fft);
   dv_fft_release(r->phase);
-  dv_fft_release(r->plain);
-  dv_fft_release(r->tape);
-  dv_fft_release(r->g_out);
-  dv_fft_release(r->g_plain);
-  for (int i = 0; i < 4; ++i) dv_fft_release(r->spectrum[i]);
+  free(r->before);
+  free(r->block);
+  for (int i = 0; i < 4; ++i) {
+    dv_fft_release(r->spectrum[i]);
+    dv_fft_release(r->plain[i]);
+    dv_fft_release(r->g_plain[i]);
+  }
   free(r);
 }
 
@@ -80,25 +97,70 @@ static bool slice_range(const dv_reverb_response* r, int slice, size_t* first, s
   return true;
 }
 
-void dv_reverb_response_forward(dv_reverb_response* r, const dv_reverb_coefs* c, dv_real* const h[2][2])
+static size_t block_length(const dv_reverb_response* r, size_t start)
+{
+  return r->keep - start < BLOCK ? r->keep - start : BLOCK;
+}
+
+/* n samples from `start` on of the four responses, scaled, into one lane
+ * signal. */
+DV_HOT static void interleave(const dv_real* const rows[4], dv_real scale, size_t start, size_t n, dv_real* lanes)
+{
+  const dv_real *a = rows[0] + start, *b = rows[1] + start, *c = rows[2] + start, *d = rows[3] + start;
+  for (size_t i = 0; i < n; ++i) {
+    const dv_real frame[DV_LANES] = {scale * a[i], scale * b[i], scale * c[i], scale * d[i]};
+    memcpy(lanes + i * DV_LANES, frame, sizeof frame);
+  }
+}
+
+DV_HOT static void take_lanes(const dv_real* lanes, size_t start, size_t n, dv_real* const rows[4])
+{
+  for (size_t i = 0; i < n; ++i)
+    for (size_t l = 0; l < 4; ++l) rows[l][start + i] = lanes[i * DV_LANES + l];
+}
+
+static dv_real inverse_scale(const dv_reverb_response* r) { return (dv_real)(1.0 / (double)r->size); }
+
+static void filter_responses(dv_reverb_response* r, const dv_reverb_coefs* c, dv_real* const h[4])
+{
+  block_signals* b = r->block;
+  dv_cascade_state state = {0};
+  for (size_t start = 0; start < r->keep; start += BLOCK) {
+    const size_t n = block_length(r, start);
+    r->before[start / BLOCK] = state;
+    interleave((const dv_real* const*)r->plain, inverse_scale(r), start, n, b->plain);
+    dv_cascade_forward(c->eq, DV_REVERB_BANDS, b->plain, b->plain, n, &state, NULL);
+    take_lanes(b->plain, start, n, h);
+  }
+}
+
+static void compute_responses(dv_reverb_response* r, const dv_reverb_coefs* c, dv_real* const h[4])
 {
   dv_real* const spectra[2][2] = {{r->spectrum[0], r->spectrum[1]}, {r->spectrum[2], r->spectrum[3]}};
-#pragma omp parallel for num_threads(r->threads) schedule(dynamic)
-  for (int slice = 0; slice < SLICES; ++slice) {
+#pragma omp taskgroup
+  for (int slice = 0; slice < SLICES; ++slice)
+#pragma omp task default(shared) firstprivate(slice)
+  {
     size_t first, count;
     if (slice_range(r, slice, &first, &count)) dv_fdn_spectrum(&c->fdn, &r->grid, first, count, spectra);
   }
-  const dv_real scale = (dv_real)(1.0 / (double)r->size);
-#pragma omp parallel for num_threads(r->threads) schedule(static)
-  for (int i = 0; i < 4; ++i) {
-    dv_fft_inverse(r->fft, r->spectrum[i], r->spectrum[i]);
-    for (size_t n = 0; n < r->keep; ++n) r->plain[n * DV_LANES + (size_t)i] = scale * r->spectrum[i][n];
+#pragma omp taskgroup
+  for (int i = 0; i < 4; ++i)
+#pragma omp task default(shared) firstprivate(i)
+    dv_fft_inverse(r->fft, r->spectrum[i], r->plain[i]);
+  filter_responses(r, c, h);
+}
+
+void dv_reverb_response_forward(dv_reverb_response* r, const dv_reverb_coefs* c, dv_real* const h[2][2])
+{
+  dv_real* const rows[4] = {h[0][0], h[0][1], h[1][0], h[1][1]};
+  if (dv_team_running()) {
+    compute_responses(r, c, rows);
+    return;
   }
-  dv_cascade_state state = {0};
-  dv_real* filtered = r->tape + (DV_REVERB_BANDS - 1) * r->keep * DV_LANES;
-  dv_cascade_forward(c->eq, DV_REVERB_BANDS, r->plain, filtered, r->keep, &state, r->tape);
-  for (size_t n = 0; n < r->keep; ++n)
-    for (int i = 0; i < 4; ++i) h[i / 2][i % 2][n] = filtered[n * DV_LANES + (size_t)i];
+#pragma omp parallel num_threads(r->threads)
+#pragma omp single
+  compute_responses(r, c, rows);
 }
 
 static void add_gradient(const dv_fdn_coefs* from, dv_fdn_coefs* to)
@@ -113,32 +175,68 @@ static void add_gradient(const dv_fdn_coefs* from, dv_fdn_coefs* to)
   for (int k = 0; k < DV_FDN_BANDS; ++k) to->decay[k] += from->decay[k];
 }
 
-void dv_reverb_response_backward(dv_reverb_response* r, const dv_reverb_coefs* c, const dv_real* const gh[2][2],
-                                 dv_reverb_coefs* gc)
+static void unfilter_responses(dv_reverb_response* r, const dv_reverb_coefs* c, const dv_real* const gh[4],
+                               dv_biquad* g_eq)
 {
-  for (size_t n = 0; n < r->keep; ++n)
-    for (int i = 0; i < 4; ++i) r->g_out[n * DV_LANES + (size_t)i] = gh[i / 2][i % 2][n];
-  memset(r->g_plain, 0, r->keep * DV_LANES * sizeof *r->g_plain);
-  dv_cascade_backward(c->eq, DV_REVERB_BANDS, r->plain, r->tape, r->g_out, r->g_plain, r->keep, gc->eq);
+  block_signals* b = r->block;
+  dv_cascade_adjoint adjoint = {0};
+  for (size_t k = (r->keep + BLOCK - 1) / BLOCK; k-- > 0;) {
+    const size_t start = k * BLOCK, n = block_length(r, start);
+    dv_cascade_state state = r->before[k];
+    interleave((const dv_real* const*)r->plain, inverse_scale(r), start, n, b->plain);
+    dv_cascade_forward(c->eq, DV_REVERB_BANDS, b->plain, b->tape + (DV_REVERB_BANDS - 1) * n * DV_LANES, n, &state,
+                       b->tape);
+    interleave(gh, 1, start, n, b->g_out);
+    memset(b->g_plain, 0, n * DV_LANES * sizeof *b->g_plain);
+    dv_cascade_backward_block(c->eq, DV_REVERB_BANDS, b->plain, b->tape, b->g_out, b->g_plain, n, &adjoint, g_eq);
+    take_lanes(b->g_plain, start, n, r->g_plain);
+  }
+}
 
-  /* adjoint of an inverse real DFT: a forward one, interior bins counted twice */
-  const dv_real scale = (dv_real)(1.0 / (double)r->size);
-  const size_t bins = r->size / 2 + 1;
-#pragma omp parallel for num_threads(r->threads) schedule(static)
-  for (int i = 0; i < 4; ++i) {
-    dv_real* g = r->spectrum[i];
-    for (size_t n = 0; n < r->keep; ++n) g[n] = scale * r->g_plain[n * DV_LANES + (size_t)i];
-    memset(g + r->keep, 0, (dv_fft_reals(r->size) - r->keep) * sizeof *g);
-    dv_fft_forward(r->fft, g, g);
-    for (size_t k = 2; k < 2 * (bins - 1); ++k) g[k] *= 2;
+/* Adjoint of an inverse real DFT: a forward one, interior bins counted twice.
+ */
+DV_HOT static void weight_bins(size_t bins, dv_real scale, dv_real* spectrum)
+{
+  const dv_real twice = 2 * scale;
+  spectrum[0] *= scale;
+  for (size_t k = 2; k < 2 * (bins - 1); ++k) spectrum[k] *= twice;
+  spectrum[2 * (bins - 1)] *= scale;
+}
+
+static void differentiate(dv_reverb_response* r, const dv_reverb_coefs* c, const dv_real* const gh[4],
+                          dv_reverb_coefs* gc)
+{
+  unfilter_responses(r, c, gh, gc->eq);
+#pragma omp taskgroup
+  for (int i = 0; i < 4; ++i)
+#pragma omp task default(shared) firstprivate(i)
+  {
+    memset(r->g_plain[i] + r->keep, 0, (r->size - r->keep) * sizeof(dv_real));
+    dv_fft_forward(r->fft, r->g_plain[i], r->spectrum[i]);
+    weight_bins(r->size / 2 + 1, inverse_scale(r), r->spectrum[i]);
   }
   const dv_real* const spectra[2][2] = {{r->spectrum[0], r->spectrum[1]}, {r->spectrum[2], r->spectrum[3]}};
-#pragma omp parallel for num_threads(r->threads) schedule(dynamic)
-  for (int slice = 0; slice < SLICES; ++slice) {
+#pragma omp taskgroup
+  for (int slice = 0; slice < SLICES; ++slice)
+#pragma omp task default(shared) firstprivate(slice)
+  {
     size_t first, count;
     memset(&r->slice_gradient[slice], 0, sizeof r->slice_gradient[slice]);
     if (slice_range(r, slice, &first, &count))
       dv_fdn_spectrum_vjp(&c->fdn, &r->grid, first, count, spectra, &r->slice_gradient[slice]);
   }
   for (int slice = 0; slice < SLICES; ++slice) add_gradient(&r->slice_gradient[slice], &gc->fdn);
+}
+
+void dv_reverb_response_backward(dv_reverb_response* r, const dv_reverb_coefs* c, const dv_real* const gh[2][2],
+                                 dv_reverb_coefs* gc)
+{
+  const dv_real* const rows[4] = {gh[0][0], gh[0][1], gh[1][0], gh[1][1]};
+  if (dv_team_running()) {
+    differentiate(r, c, rows, gc);
+    return;
+  }
+#pragma omp parallel num_threads(r->threads)
+#pragma omp single
+  differentiate(r, c, rows, gc);
 }

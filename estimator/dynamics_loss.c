@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "estimator/dynamics_loss.h"
 
+#include "dsp/team.h"
 #include "estimator/wide.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 static const double RATE_HZ = 44100.0, POWER_FLOOR = 1e-8;
 
@@ -23,9 +20,10 @@ typedef struct {
   dv_lanes average[POLES];
 } poles_state;
 
-/* A signal's rows, and which of its items are meant (NULL: all, in order). */
+/* A signal's rows, one by one or at a stride, and which of its items are meant (NULL: all, in order). */
 typedef struct {
-  const dv_real* rows;
+  const dv_real* const* row; /* NULL: at first + r stride */
+  const dv_real* first;
   size_t stride;
   const size_t* items;
 } rows_view;
@@ -67,26 +65,42 @@ struct dv_dynamics_loss {
   double coef[POLES];
   size_t shift[PAIRS];
   rows_view target;
-  size_t* items;    /* of the last forward */
-  sums* difference; /* [i][pair] of the last forward */
-  int8_t* signs;    /* of f(pred) - f(target), [i][pair][sample][lane] of the last forward */
+  size_t pred_stride; /* of the last forward */
+  size_t* items;      /* of the last forward */
+  sums* difference;   /* [i][pair] of the last forward */
+  uint8_t* signs;     /* of f(pred) - f(target), [i][pair][sample] of the last forward, packed */
   scratch* threads_scratch;
 };
 
 static size_t block_count(const dv_dynamics_loss* d) { return (d->samples + BLOCK - 1) / BLOCK; }
 
-static int8_t* signs_at(const dv_dynamics_loss* d, size_t i, size_t pair, size_t n)
+static uint8_t* signs_at(const dv_dynamics_loss* d, size_t i, size_t pair, size_t n)
 {
-  return d->signs + ((i * PAIRS + pair) * d->samples + n) * DV_LANES;
+  return d->signs + (i * PAIRS + pair) * d->samples + n;
+}
+
+/* Two bits a lane hold its sign plus 1. */
+enum { ALL_ZERO = 0x55 };
+
+static DV_HOT void pack_signs(const int8_t* restrict signs, size_t n, uint8_t* restrict packed)
+{
+  for (size_t i = 0; i < n; ++i) {
+    const int8_t* s = signs + i * DV_LANES;
+    packed[i] = (uint8_t)((s[0] + 1) | (s[1] + 1) << 2 | (s[2] + 1) << 4 | (s[3] + 1) << 6);
+  }
+}
+
+DV_INLINE int8_t unpacked(uint8_t packed, size_t lane) { return (int8_t)((packed >> 2 * lane & 3) - 1); }
+
+static DV_HOT void unpack_signs(const uint8_t* restrict packed, size_t n, int8_t* restrict signs)
+{
+  for (size_t i = 0; i < n; ++i)
+    for (size_t lane = 0; lane < DV_LANES; ++lane) signs[i * DV_LANES + lane] = unpacked(packed[i], lane);
 }
 
 static scratch* my_scratch(const dv_dynamics_loss* d)
 {
-#ifdef _OPENMP
-  return &d->threads_scratch[omp_get_thread_num()];
-#else
-  return &d->threads_scratch[0];
-#endif
+  return &d->threads_scratch[dv_team_running() ? dv_team_index() : 0];
 }
 
 /* ---- memory ---- */
@@ -102,7 +116,7 @@ static int alloc_all(dv_dynamics_loss* d)
 {
   d->items = calloc(d->batch, sizeof *d->items);
   d->difference = calloc(d->batch * PAIRS, sizeof *d->difference);
-  d->signs = calloc(d->batch * PAIRS * d->samples, DV_LANES);
+  d->signs = calloc(d->batch * PAIRS, d->samples);
   d->threads_scratch = alloc_lanes((size_t)d->threads, sizeof *d->threads_scratch);
   int ok = d->items && d->difference && d->signs && d->threads_scratch;
   for (int t = 0; ok && t < d->threads; ++t) {
@@ -154,7 +168,12 @@ void dv_dynamics_loss_set_wrap(dv_dynamics_loss* d, bool wrap_rows) { d->wrap_ro
 
 void dv_dynamics_loss_set_target(dv_dynamics_loss* d, const dv_real* target, size_t stride)
 {
-  d->target = (rows_view){target, stride, d->items};
+  d->target = (rows_view){NULL, target, stride, d->items};
+}
+
+void dv_dynamics_loss_set_target_rows(dv_dynamics_loss* d, const dv_real* const* rows)
+{
+  d->target = (rows_view){rows, NULL, 0, d->items};
 }
 
 /* ---- power and averages ---- */
@@ -187,20 +206,18 @@ static DV_HOT void next_row_power(const dv_real* left_a, const dv_real* right_a,
   }
 }
 
-static const dv_real* item_rows(rows_view view, size_t i)
+static const dv_real* row_at(rows_view view, size_t i, size_t channel)
 {
-  return view.rows + 2 * (view.items ? view.items[i] : i) * view.stride;
+  const size_t r = 2 * (view.items ? view.items[i] : i) + channel;
+  return view.row ? view.row[r] : view.first + r * view.stride;
 }
 
 static void power_at(const dv_dynamics_loss* d, rows_view view, size_t i, cursor c, size_t n, dv_lanes* power)
 {
-  const dv_real* a = item_rows(view, (i + c.rows_ahead / 2) % d->count) + c.position;
-  if (c.rows_ahead % 2 == 0) {
-    item_power(a, a + view.stride, n, power);
-  } else {
-    const dv_real* b = item_rows(view, (i + c.rows_ahead / 2 + 1) % d->count) + c.position;
-    next_row_power(a, a + view.stride, b, b + view.stride, n, power);
-  }
+  const size_t item = (i + c.rows_ahead / 2) % d->count, next = (item + 1) % d->count;
+  const dv_real *left = row_at(view, item, 0) + c.position, *right = row_at(view, item, 1) + c.position;
+  if (c.rows_ahead % 2 == 0) item_power(left, right, n, power);
+  else next_row_power(left, right, row_at(view, next, 0) + c.position, row_at(view, next, 1) + c.position, n, power);
 }
 
 /* The four recursions side by side hide each other's latency. */
@@ -279,8 +296,9 @@ static void follow_block(const dv_dynamics_loss* d, follower* f, size_t n)
 /* With f = log(s / l), f(pred) - f(target) = log of x = s_pred l_target over y = l_pred s_target.  Adds its
    absolute value to the sum and keeps its sign. */
 static DV_HOT void compare(const block* restrict pred, const block* restrict target, int pair, size_t n,
-                           int8_t* restrict signs, dv_log_sum* sum)
+                           uint8_t* restrict packed, dv_log_sum* sum)
 {
+  int8_t signs[BLOCK_VALUES];
   dv_real high[BLOCK_VALUES], low[BLOCK_VALUES];
   const dv_real *s_pred = pred->average[2 * pair], *l_pred = pred->average[2 * pair + 1];
   const dv_real *s_target = target->average[2 * pair], *l_target = target->average[2 * pair + 1];
@@ -291,6 +309,7 @@ static DV_HOT void compare(const block* restrict pred, const block* restrict tar
     high[j] = x > y ? x : y;
     low[j] = x > y ? y : x;
   }
+  pack_signs(signs, n, packed);
   for (size_t j = values; j < rounded; ++j) high[j] = low[j] = 1;
   for (size_t start = 0; start < rounded; start += DV_LOG_TERMS_MAX * DV_WIDE) {
     dv_log_terms terms;
@@ -322,7 +341,7 @@ static void compare_item(dv_dynamics_loss* d, rows_view pred, size_t i, scratch*
     for (size_t pair = 0; pair < PAIRS; ++pair) {
       if (d->wrap_rows || at + d->shift[pair] < d->samples)
         compare(&t->pred.out, &t->target.out, (int)pair, n, signs_at(d, i, pair, at), &sum[pair]);
-      else memset(signs_at(d, i, pair, at), 0, n * DV_LANES);
+      else memset(signs_at(d, i, pair, at), ALL_ZERO, n);
     }
   }
   for (size_t pair = 0; pair < PAIRS; ++pair) d->difference[i * PAIRS + pair] = channel_sums(&sum[pair]);
@@ -335,14 +354,28 @@ static double mean_factor(const dv_dynamics_loss* d, size_t pair)
   return d->samples > lost ? 1.0 / (2.0 * (double)d->count * (double)(d->samples - lost)) : 0.0;
 }
 
+static void compare_all(dv_dynamics_loss* d, rows_view pred)
+{
+#pragma omp taskgroup
+  for (size_t i = 0; i < d->count; ++i)
+#pragma omp task default(shared) firstprivate(i)
+    compare_item(d, pred, i, my_scratch(d));
+}
+
 void dv_dynamics_loss_forward(dv_dynamics_loss* d, const dv_real* pred, size_t stride, const size_t* items,
                               size_t count, dv_dynamics_values* values)
 {
-  const rows_view view = {pred, stride, NULL};
+  const rows_view view = {NULL, pred, stride, NULL};
   d->count = count;
+  d->pred_stride = stride;
   for (size_t i = 0; i < count; ++i) d->items[i] = items ? items[i] : i;
-#pragma omp parallel for num_threads(d->threads) schedule(dynamic)
-  for (size_t i = 0; i < count; ++i) compare_item(d, view, i, my_scratch(d));
+  if (dv_team_running()) {
+    compare_all(d, view);
+  } else {
+#pragma omp parallel num_threads(d->threads)
+#pragma omp single
+    compare_all(d, view);
+  }
   *values = (dv_dynamics_values){0};
   for (size_t i = 0; i < count; ++i)
     for (size_t pair = 0; pair < PAIRS; ++pair) {
@@ -363,7 +396,7 @@ static void gather_signs(const dv_dynamics_loss* d, size_t i, size_t pair, size_
     const size_t flat = (here + total - d->shift[pair] % total) % total;
     size_t row = flat / d->samples, from = flat % d->samples;
     for (size_t j = 0; j < n; ++j) {
-      signs[j * DV_LANES + lane] = signs_at(d, row / 2, pair, from)[lane / 2 * 2 + row % 2];
+      signs[j * DV_LANES + lane] = unpacked(*signs_at(d, row / 2, pair, from), lane / 2 * 2 + row % 2);
       if (++from < d->samples) continue;
       from = 0;
       row = (row + 1) % (2 * d->count);
@@ -409,12 +442,12 @@ static void own_averages(const dv_dynamics_loss* d, rows_view pred, size_t i, si
 
 static void slopes_of_block(const dv_dynamics_loss* d, size_t i, size_t position, size_t n, block* b)
 {
+  int8_t signs[BLOCK_VALUES];
   for (size_t pair = 0; pair < PAIRS; ++pair) {
-    int8_t gathered[BLOCK_VALUES];
-    const int8_t* signs = gathered;
-    if (position >= d->shift[pair]) signs = signs_at(d, i, pair, position - d->shift[pair]);
-    else gather_signs(d, i, pair, position, n, gathered);
-    divide_signs(signs_at(d, i, pair, position), n * DV_LANES, b->average[2 * pair]);
+    unpack_signs(signs_at(d, i, pair, position), n, signs);
+    divide_signs(signs, n * DV_LANES, b->average[2 * pair]);
+    if (position >= d->shift[pair]) unpack_signs(signs_at(d, i, pair, position - d->shift[pair]), n, signs);
+    else gather_signs(d, i, pair, position, n, signs);
     divide_signs(signs, n * DV_LANES, b->average[2 * pair + 1]);
   }
 }
@@ -424,7 +457,7 @@ static void differentiate_item(const dv_dynamics_loss* d, rows_view pred, size_t
 {
   block* b = &t->pred.out;
   poles_state state = {{{0}}}, lambda = {{{0}}};
-  const dv_real* left = item_rows(pred, i);
+  const dv_real *left = row_at(pred, i, 0), *right = row_at(pred, i, 1);
   for (size_t k = 0; k < block_count(d); ++k) {
     t->checkpoints[k] = state;
     own_averages(d, pred, i, k, &state, b);
@@ -433,21 +466,35 @@ static void differentiate_item(const dv_dynamics_loss* d, rows_view pred, size_t
     const size_t at = k * BLOCK, n = least(BLOCK, d->samples - at);
     own_averages(d, pred, i, k, &t->checkpoints[k], b);
     slopes_of_block(d, i, at, n, b);
-    poles_backward(d->coef, scale, b->average, left + at, left + pred.stride + at, n, &lambda, g_left + at,
-                   g_left + g_stride + at);
+    poles_backward(d->coef, scale, b->average, left + at, right + at, n, &lambda, g_left + at, g_left + g_stride + at);
   }
+}
+
+typedef dv_lanes pole_scales[POLES];
+
+static void differentiate_all(const dv_dynamics_loss* d, rows_view pred, const pole_scales* scale, dv_real* grad,
+                              size_t stride)
+{
+#pragma omp taskgroup
+  for (size_t i = 0; i < d->count; ++i)
+#pragma omp task default(shared) firstprivate(i)
+    differentiate_item(d, pred, i, *scale, grad + 2 * i * stride, stride, my_scratch(d));
 }
 
 void dv_dynamics_loss_backward(dv_dynamics_loss* d, dv_dynamics_values weights, const dv_real* pred, dv_real* grad,
                                size_t stride)
 {
-  const rows_view view = {pred, stride, NULL};
-  dv_lanes scale[POLES];
+  const rows_view view = {NULL, pred, d->pred_stride, NULL};
+  pole_scales scale;
   for (size_t pole = 0; pole < POLES; ++pole) {
     const double factor = (pole % 2 ? -1.0 : 1.0) * d->coef[pole] * mean_factor(d, pole / 2);
     scale[pole] = factor * (dv_lanes){weights.lr, weights.lr, weights.ms, weights.ms};
   }
-#pragma omp parallel for num_threads(d->threads) schedule(dynamic)
-  for (size_t i = 0; i < d->count; ++i)
-    differentiate_item(d, view, i, scale, grad + 2 * i * stride, stride, my_scratch(d));
+  if (dv_team_running()) {
+    differentiate_all(d, view, (const pole_scales*)&scale, grad, stride);
+    return;
+  }
+#pragma omp parallel num_threads(d->threads)
+#pragma omp single
+  differentiate_all(d, view, (const pole_scales*)&scale, grad, stride);
 }

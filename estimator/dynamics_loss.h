@@ -34,7 +34,7 @@ typedef struct {
 
 typedef struct dv_dynamics_loss dv_dynamics_loss;
 
-/* For up to `batch` items of `samples` >= 1 samples; threads >= 1.  Memory: 8 bytes per sample and item
+/* For up to `batch` items of `samples` >= 1 samples; threads >= 1.  Memory: 2 bytes per sample and item
    of the prediction, touched as far as forward's count asks, and 1 byte per sample and thread.
    NULL: arguments out of range or memory is out; err says which. */
 dv_dynamics_loss* dv_dynamics_loss_new(size_t batch, size_t samples, int threads, dv_error* err);
@@ -49,12 +49,17 @@ void dv_dynamics_loss_set_wrap(dv_dynamics_loss* loss, bool wrap_rows);
 /* target: all `batch` items; borrowed until the next set_target or free. */
 void dv_dynamics_loss_set_target(dv_dynamics_loss* loss, const dv_real* target, size_t stride);
 
+/* The same, row r beginning at rows[r]; the array is borrowed too. */
+void dv_dynamics_loss_set_target_rows(dv_dynamics_loss* loss, const dv_real* const* rows);
+
 /* pred: `count` items; the i-th is compared with target items[i], or i where items is NULL.
-   count is 1 to batch.  Non-finite samples may give any value: check the spectral loss. */
+   count is 1 to batch.  Non-finite samples may give any value: check the spectral loss.  Within an OpenMP team
+   of at most `threads` the work is shared as tasks of that team; so in backward. */
 void dv_dynamics_loss_forward(dv_dynamics_loss* loss, const dv_real* pred, size_t stride, const size_t* items,
                               size_t count, dv_dynamics_values* values);
 
-/* ADDS weights.lr dlr/dpred + weights.ms dms/dpred to grad, laid out as pred, the last forward's. */
+/* ADDS weights.lr dlr/dpred + weights.ms dms/dpred to grad, whose rows are `stride` apart; pred is the last
+   forward's. */
 void dv_dynamics_loss_backward(dv_dynamics_loss* loss, dv_dynamics_values weights, const dv_real* pred, dv_real* grad,
                                size_t stride);
 

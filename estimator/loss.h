@@ -41,9 +41,10 @@ extern const dv_loss_weights dv_loss_default_weights;
 
 typedef struct dv_loss dv_loss;
 
-/* For `batch` targets of `samples` samples each.  threads: 0 for one per processor.  Memory: about 110
-   bytes per sample and target (34 MB for 7 s), and up to 50 more per sample of each item compared in one
-   step.  NULL, and err says why: batch or samples out of range, memory is out.  Not thread-safe (FFTW). */
+/* For `batch` targets of `samples` samples each.  threads: 0 for one per processor.  Memory: 4 MB
+   per thread, 2 bytes per sample of each item compared in one step, for up to three targets 8 more, and for
+   targets of up to 17 s in all another 100.  NULL, and err says why: batch or samples out of range, memory is
+   out. */
 dv_loss* dv_loss_new(size_t batch, size_t samples, int threads, dv_error* err);
 void dv_loss_free(dv_loss* loss);
 
@@ -58,13 +59,17 @@ void dv_loss_set_wrap_rows(dv_loss* loss, bool wrap_rows);
    DV_ERR_NONFINITE: a sample is NaN or infinite. */
 DV_NODISCARD dv_status dv_loss_set_target(dv_loss* loss, const dv_real* target, size_t stride);
 
+/* The same, row r beginning at rows[r]: targets may lie where they are in a recording, also overlapping.  The
+   array is borrowed too. */
+DV_NODISCARD dv_status dv_loss_set_target_rows(dv_loss* loss, const dv_real* const* rows);
+
 /* Compares pred's `count` items with the targets items[0 .. count - 1], or 0 .. count - 1 where items is
    NULL.  DV_ERR_ARG: no target set, count not in 1 .. batch, an index not below batch.
    DV_ERR_NONFINITE: pred holds a NaN, an infinity or values so large that the loss does; *values is filled. */
 DV_NODISCARD dv_status dv_loss_forward(dv_loss* loss, const dv_real* pred, size_t stride, const size_t* items,
                                        size_t count, dv_loss_values* values);
 
-/* ADDS dtotal/dpred to grad, laid out as pred, which is still what the last forward saw.
+/* ADDS dtotal/dpred to grad, whose rows are `stride` apart as pred's; pred is still what the last forward saw.
    DV_ERR_ARG: no successful forward since new, set_target or set_wrap_rows. */
 DV_NODISCARD dv_status dv_loss_backward(dv_loss* loss, const dv_real* pred, size_t stride, dv_real* grad);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "estimator/spectral_loss.h"
 
+#include "dsp/team.h"
 #include "estimator/a_weighting.h"
 #include "estimator/stft.h"
 #include "estimator/wide.h"
@@ -9,15 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
-enum { RESOLUTIONS = 3, LARGEST_FFT = 2048, PAD = LARGEST_FFT / 2 };
+enum { RESOLUTIONS = 3, LARGEST_FFT = 2048, LARGEST_HOP = LARGEST_FFT / 4, PAD = LARGEST_FFT / 2 };
 static const size_t FFT_SIZES[RESOLUTIONS] = {128, 512, LARGEST_FFT};
 
 /* A-weighting works in blocks, which read HALO samples before and AHEAD after. */
 enum { BLOCK = 1024, HALO = DV_A_WEIGHTING_SIDE, AHEAD = DV_A_WEIGHTING_AHEAD, BLOCK_INPUT = HALO + BLOCK + AHEAD };
+
+/* A unit is what one task does: the frames that begin in a stretch of DV_FRAMES lanes of LANE samples.  The
+   frames of one lane follow each other; the lanes run side by side.  All of a unit stays in the second-level
+   cache.  Signals shorter than a unit take lanes as short as two frames of the largest FFT. */
+enum { LANE = 2048, SHORT_LANE = 2 * LARGEST_HOP, OVERHANG = LARGEST_FFT - LARGEST_HOP };
+/* Room around the samples that a unit's frames read: for reflections, the filter and whole blocks. */
+enum { MARGIN = 192 };
+
+/* Magnitudes of all targets are kept where they take no more than this: a recording of one or two chunks. */
+static const size_t KEPT_BYTES_MOST = (size_t)64 << 20;
 
 /* Magnitudes are floored at its square root. */
 static const dv_real POWER_FLOOR = (dv_real)1e-8;
@@ -31,16 +38,24 @@ enum { PARTS_LR, PARTS_M, PARTS_S, PARTS };
 static const int PART_OF_SIGNAL[SIGNALS] = {PARTS_LR, PARTS_LR, PARTS_M, PARTS_S};
 
 typedef struct {
-  double squares[PARTS]; /* sum of m_t^2, or of (m_t - m_p)^2 */
+  double target[PARTS];  /* sum of m_t^2 */
+  double squares[PARTS]; /* sum of (m_t - m_p)^2 */
   double logs[PARTS];    /* sum of |log m_t - log m_p| */
 } sums;
 
+/* Magnitudes of one bin, of two times DV_FRAMES frames. */
+typedef struct {
+  dv_wide of[SIGNALS];
+} bin_values;
+
 /* Scratch memory of one thread. */
 typedef struct {
-  double* work[RESOLUTIONS]; /* of the transforms */
-  double* spectra;           /* [middle, side][group][2][stride] */
-  dv_real* cotangents;       /* the same shape */
-  dv_real* magnitudes;       /* [SIGNALS][group][stride] */
+  double* samples[2];   /* a unit's middle and side, A-weighted or their gradient; they begin MARGIN early */
+  dv_frames* target[2]; /* A-weighted middle and side in lanes */
+  dv_frames* pred[2];
+  dv_frames* gradient[2];
+  dv_frames_pair* spectra[2];
+  bin_values* magnitudes; /* of the target */
 } scratch;
 
 /* Factors of the gradient with respect to a magnitude m_p of one signal:
@@ -49,122 +64,107 @@ typedef struct {
   dv_real norm, log;
 } slopes;
 
+/* A signal's rows, one by one or at a stride. */
+typedef struct {
+  const dv_real* const* row; /* NULL: at first + r stride */
+  const dv_real* first;
+  size_t stride;
+} rows_view;
+
 struct dv_spectral_loss {
-  size_t batch, samples, count;
+  size_t batch, samples, lane, units, count;
   int threads;
   dv_stft* stft[RESOLUTIONS];
-  size_t frames[RESOLUTIONS];
-  dv_real* targets[RESOLUTIONS]; /* [item][group][SIGNALS][frames of the group][stride] */
-  sums* target_sums;             /* [item][resolution], only squares */
-  size_t* items;                 /* of the last forward */
-  sums* difference;              /* [i][resolution] of the last forward */
-  double* weighted;              /* [i][middle, side][padded] of the last forward */
-  dv_real* gradients;            /* [i][resolution][middle, side][padded] */
+  rows_view target, pred;
+  size_t* items;    /* of the last forward */
+  bin_values* kept; /* [item][unit][resolution][step][bin] of the targets; NULL where they are too many */
+  sums* parts;      /* [i][unit][resolution] of the last forward */
   scratch* threads_scratch;
 };
 
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
 /* ---- sizes ---- */
 
-/* PAD samples on either side, and room to read the A-weighting's last block beyond them. */
-static size_t padded(const dv_spectral_loss* s) { return dv_wide_round(s->samples + 2 * PAD + BLOCK + AHEAD); }
+static size_t frame_count(const dv_spectral_loss* s, int r) { return 1 + s->samples / dv_stft_hop(s->stft[r]); }
 
-static size_t groups(const dv_spectral_loss* s, int r)
+/* Samples of a lane with what its last frame reaches beyond it, and of a unit. */
+static size_t lane_reach(const dv_spectral_loss* s) { return s->lane + OVERHANG; }
+static size_t unit_reach(const dv_spectral_loss* s) { return DV_FRAMES * s->lane + OVERHANG; }
+static size_t unit_room(const dv_spectral_loss* s) { return unit_reach(s) + 2 * MARGIN + BLOCK; }
+
+static size_t step_count(const dv_spectral_loss* s, int r) { return s->lane / dv_stft_hop(s->stft[r]) / 2; }
+
+/* Bins of a unit's steps at the first `resolutions` resolutions. */
+static size_t unit_bins(const dv_spectral_loss* s, int resolutions)
 {
-  const size_t group = dv_stft_group(s->stft[r]);
-  return (s->frames[r] + group - 1) / group;
+  size_t bins = 0;
+  for (int r = 0; r < resolutions; ++r) bins += step_count(s, r) * dv_stft_bins(s->stft[r]);
+  return bins;
 }
 
-/* Values of SIGNALS magnitudes for one group of frames. */
-static size_t group_magnitudes(const dv_spectral_loss* s, int r)
+static bin_values* kept_step(const dv_spectral_loss* s, size_t item, size_t unit, int r, size_t step)
 {
-  return SIGNALS * dv_stft_group(s->stft[r]) * dv_stft_stride(s->stft[r]);
+  return s->kept + (item * s->units + unit) * unit_bins(s, RESOLUTIONS) + unit_bins(s, r) +
+         step * dv_stft_bins(s->stft[r]);
 }
 
-static size_t frames_in_group(const dv_spectral_loss* s, int r, size_t g)
+/* The sample that a unit's first frame begins with; the padding has negative numbers. */
+static ptrdiff_t unit_start(const dv_spectral_loss* s, size_t unit)
 {
-  const size_t group = dv_stft_group(s->stft[r]), left = s->frames[r] - g * group;
-  return left < group ? left : group;
-}
-
-static dv_real* target_group(const dv_spectral_loss* s, int r, size_t item, size_t g)
-{
-  return s->targets[r] + (item * groups(s, r) + g) * group_magnitudes(s, r);
-}
-
-static double* weighted_signal(const dv_spectral_loss* s, size_t i, size_t side)
-{
-  return s->weighted + (2 * i + side) * padded(s);
-}
-
-static dv_real* gradient_signal(const dv_spectral_loss* s, size_t i, int r, size_t side)
-{
-  return s->gradients + ((i * RESOLUTIONS + (size_t)r) * 2 + side) * padded(s);
-}
-
-/* Where frame f begins in a padded signal. */
-static size_t frame_start(const dv_spectral_loss* s, int r, size_t f)
-{
-  return PAD - dv_stft_size(s->stft[r]) / 2 + f * dv_stft_hop(s->stft[r]);
-}
-
-static scratch* my_scratch(const dv_spectral_loss* s)
-{
-#ifdef _OPENMP
-  return &s->threads_scratch[omp_get_thread_num()];
-#else
-  return &s->threads_scratch[0];
-#endif
+  return (ptrdiff_t)(unit * DV_FRAMES * s->lane) - PAD;
 }
 
 /* ---- memory ---- */
 
-static void fill(dv_real* x, size_t n, dv_real value)
+static void* alloc_frames(size_t count, size_t size)
 {
-  for (size_t i = 0; i < n; ++i) x[i] = value;
+  const size_t bytes = (count * size + 127) / 128 * 128;
+  void* memory = aligned_alloc(128, bytes);
+  if (memory) memset(memory, 0, bytes);
+  return memory;
 }
 
 static int alloc_scratch(const dv_spectral_loss* s, scratch* t)
 {
-  size_t values = 0;
-  int ok = 1;
-  for (int r = 0; r < RESOLUTIONS; ++r) {
-    const size_t n = group_magnitudes(s, r);
-    values = n > values ? n : values;
-    t->work[r] = dv_stft_work_new(s->stft[r]);
-    ok &= t->work[r] != NULL;
+  t->magnitudes = alloc_frames(PAD + 1, sizeof *t->magnitudes);
+  int ok = t->magnitudes != NULL;
+  for (int side = 0; side < 2; ++side) {
+    t->samples[side] = alloc_frames(unit_room(s), sizeof(double));
+    t->target[side] = alloc_frames(lane_reach(s), sizeof(dv_frames));
+    t->pred[side] = alloc_frames(lane_reach(s), sizeof(dv_frames));
+    t->gradient[side] = alloc_frames(lane_reach(s), sizeof(dv_frames));
+    t->spectra[side] = alloc_frames(LARGEST_FFT, sizeof(dv_frames_pair));
+    ok = ok && t->samples[side] && t->target[side] && t->pred[side] && t->gradient[side] && t->spectra[side];
   }
-  t->spectra = calloc(values, sizeof *t->spectra);
-  t->cotangents = calloc(values, sizeof *t->cotangents);
-  t->magnitudes = calloc(values, sizeof *t->magnitudes);
-  return ok && t->spectra && t->cotangents && t->magnitudes;
+  return ok;
 }
 
 static void free_scratch(scratch* t)
 {
-  for (int r = 0; r < RESOLUTIONS; ++r) dv_stft_work_free(t->work[r]);
-  free(t->spectra);
-  free(t->cotangents);
   free(t->magnitudes);
+  for (int side = 0; side < 2; ++side) {
+    free(t->samples[side]);
+    free(t->target[side]);
+    free(t->pred[side]);
+    free(t->gradient[side]);
+    free(t->spectra[side]);
+  }
 }
 
 static int alloc_all(dv_spectral_loss* s)
 {
-  const size_t signals = 2 * s->batch;
-  s->target_sums = calloc(s->batch * RESOLUTIONS, sizeof *s->target_sums);
   s->items = calloc(s->batch, sizeof *s->items);
-  s->difference = calloc(s->batch * RESOLUTIONS, sizeof *s->difference);
-  s->weighted = calloc(signals * padded(s), sizeof *s->weighted);
-  s->gradients = calloc(signals * RESOLUTIONS * padded(s), sizeof *s->gradients);
+  s->parts = calloc(s->batch * s->units * RESOLUTIONS, sizeof *s->parts);
   s->threads_scratch = calloc((size_t)s->threads, sizeof *s->threads_scratch);
-  int ok = s->target_sums && s->items && s->difference && s->weighted && s->gradients && s->threads_scratch;
-  for (int r = 0; ok && r < RESOLUTIONS; ++r) {
-    s->stft[r] = dv_stft_new(FFT_SIZES[r]);
-    if (!s->stft[r]) return 0;
-    s->frames[r] = 1 + s->samples / dv_stft_hop(s->stft[r]);
-    s->targets[r] = aligned_alloc(64, s->batch * groups(s, r) * group_magnitudes(s, r) * sizeof(dv_real));
-    ok = s->targets[r] != NULL;
-  }
+  int ok = s->items && s->parts && s->threads_scratch;
+  for (int r = 0; ok && r < RESOLUTIONS; ++r) ok = (s->stft[r] = dv_stft_new(FFT_SIZES[r])) != NULL;
   for (int t = 0; ok && t < s->threads; ++t) ok = alloc_scratch(s, &s->threads_scratch[t]);
+  const size_t all = s->batch * s->units;
+  if (ok && all <= KEPT_BYTES_MOST / (unit_bins(s, RESOLUTIONS) * sizeof *s->kept)) {
+    s->kept = alloc_frames(all * unit_bins(s, RESOLUTIONS), sizeof *s->kept);
+    ok = s->kept != NULL;
+  }
   return ok;
 }
 
@@ -183,6 +183,8 @@ dv_spectral_loss* dv_spectral_loss_new(size_t batch, size_t samples, int threads
   if (s) {
     s->batch = batch;
     s->samples = samples;
+    s->lane = samples < DV_FRAMES * LANE ? SHORT_LANE : LANE;
+    s->units = samples / (DV_FRAMES * s->lane) + 1;
     s->threads = threads;
     if (samples < SIZE_MAX / 1024 / batch && alloc_all(s)) return s;
   }
@@ -194,21 +196,21 @@ dv_spectral_loss* dv_spectral_loss_new(size_t batch, size_t samples, int threads
 void dv_spectral_loss_free(dv_spectral_loss* s)
 {
   if (!s) return;
-  for (int r = 0; r < RESOLUTIONS; ++r) {
-    dv_stft_free(s->stft[r]);
-    free(s->targets[r]);
-  }
+  for (int r = 0; r < RESOLUTIONS; ++r) dv_stft_free(s->stft[r]);
   for (int t = 0; s->threads_scratch && t < s->threads; ++t) free_scratch(&s->threads_scratch[t]);
   free(s->threads_scratch);
-  free(s->gradients);
-  free(s->weighted);
-  free(s->difference);
+  free(s->kept);
+  free(s->parts);
   free(s->items);
-  free(s->target_sums);
   free(s);
 }
 
-/* ---- A-weighting and padding ---- */
+static scratch* my_scratch(const dv_spectral_loss* s)
+{
+  return &s->threads_scratch[dv_team_running() ? dv_team_index() : 0];
+}
+
+/* ---- A-weighting, padding and lanes ---- */
 
 /* x[i] = left[start + i] + sign right[start + i], zero beyond the n samples, for -HALO <= i < BLOCK + AHEAD. */
 static DV_HOT void mix_block(const dv_real* left, const dv_real* right, double sign, size_t start, size_t n,
@@ -221,49 +223,68 @@ static DV_HOT void mix_block(const dv_real* left, const dv_real* right, double s
   for (size_t i = 0; i < before + after; ++i) x[HALO - before + i] = (double)l[i] + sign * (double)r[i];
 }
 
-static void reflect(double* signal, size_t n)
+/* y[i]: what sample -i or beyond the end by i + 1 mirrors, for as far as a frame can reach. */
+static void reflect(const dv_spectral_loss* s, ptrdiff_t start, double* y)
 {
-  double *first = signal + PAD, *last = first + n - 1;
-  for (size_t k = 1; k <= PAD; ++k) {
-    first[-(ptrdiff_t)k] = first[k];
-    last[k] = last[-(ptrdiff_t)k];
+  const ptrdiff_t n = (ptrdiff_t)s->samples, end = start + (ptrdiff_t)unit_reach(s);
+  for (ptrdiff_t i = start; i < 0; ++i) y[i - start] = y[-i - start];
+  for (ptrdiff_t i = n; i < end; ++i) y[i - start] = i < n + PAD ? y[2 * (n - 1) - i - start] : 0.0;
+}
+
+static const dv_real* row_at(rows_view view, size_t r) { return view.row ? view.row[r] : view.first + r * view.stride; }
+
+/* The A-weighted middle (side 0) or side (side 1) of the samples that a unit's frames read, into t->samples[side]. */
+static void weight_unit(const dv_spectral_loss* s, const dv_real* left, const dv_real* right, int side, size_t unit,
+                        scratch* t)
+{
+  const ptrdiff_t start = unit_start(s, unit), wanted = start - DV_A_WEIGHTING_BLOCK;
+  const size_t end = least(s->samples, (size_t)(start + (ptrdiff_t)unit_reach(s)));
+  double x[BLOCK_INPUT], *y = t->samples[side] + MARGIN;
+  for (size_t at = wanted < 0 ? 0 : (size_t)wanted; at < end; at += BLOCK) {
+    mix_block(left, right, side ? -1.0 : 1.0, at, s->samples, x);
+    dv_a_weighting_filter(x + HALO, y + ((ptrdiff_t)at - start), least(end - at, BLOCK));
+  }
+  reflect(s, start, y);
+}
+
+/* lanes[i][l] = y[l lane + i] */
+static DV_HOT void to_lanes(const double* y, size_t lane, size_t reach, dv_frames* lanes)
+{
+  for (size_t i = 0; i < reach; ++i) {
+    dv_frames v;
+    for (size_t l = 0; l < DV_FRAMES; ++l) v[l] = y[l * lane + i];
+    lanes[i] = v;
   }
 }
 
-/* Signal i: the A-weighted middle (side 0) or side (side 1) of the pair of rows, padded. */
-static void weight_signal(const dv_spectral_loss* s, const dv_real* left, size_t stride, size_t side, size_t i)
+/* The adjoint: y[l lane + i] += lanes[i][l]. */
+static DV_HOT void add_lanes(const dv_frames* lanes, size_t lane, size_t reach, double* y)
 {
-  double x[BLOCK_INPUT], *signal = weighted_signal(s, i, side);
-  for (size_t start = 0; start < s->samples; start += BLOCK) {
-    const size_t n = s->samples - start < BLOCK ? s->samples - start : BLOCK;
-    mix_block(left, left + stride, side ? -1.0 : 1.0, start, s->samples, x);
-    dv_a_weighting_filter(x + HALO, signal + PAD + start, n);
-  }
-  reflect(signal, s->samples);
+  for (size_t l = 0; l < DV_FRAMES; ++l)
+    for (size_t i = 0; i < reach; ++i) y[l * lane + i] += lanes[i][l];
 }
 
-/* Adds the gradient at the padding to the samples it mirrors, and clears it. */
-static void reflect_adjoint(dv_real* signal, size_t n)
+static void load_unit(const dv_spectral_loss* s, rows_view view, size_t item, size_t unit, scratch* t,
+                      dv_frames* const lanes[2])
 {
-  dv_real *first = signal + PAD, *last = first + n - 1;
-  for (size_t k = 1; k <= PAD; ++k) {
-    first[k] += first[-(ptrdiff_t)k];
-    first[-(ptrdiff_t)k] = 0;
-  }
-  for (size_t k = 1; k <= PAD; ++k) {
-    last[-(ptrdiff_t)k] += last[k];
-    last[k] = 0;
+  for (int side = 0; side < 2; ++side) {
+    weight_unit(s, row_at(view, 2 * item), row_at(view, 2 * item + 1), side, unit, t);
+    to_lanes(t->samples[side] + MARGIN, s->lane, lane_reach(s), lanes[side]);
   }
 }
 
-static DV_HOT void add_three(const dv_real* restrict b, const dv_real* restrict c, size_t n, dv_real* restrict a)
+/* The adjoint of reflect, which leaves nothing outside the signal. */
+static void reflect_adjoint(const dv_spectral_loss* s, ptrdiff_t start, double* y)
 {
-  for (size_t i = 0; i < n; ++i) a[i] += b[i] + c[i];
-}
-
-static DV_HOT void widen(const dv_real* restrict from, size_t n, double* restrict to)
-{
-  for (size_t i = 0; i < n; ++i) to[i] = (double)from[i];
+  const ptrdiff_t n = (ptrdiff_t)s->samples, end = start + (ptrdiff_t)unit_reach(s);
+  for (ptrdiff_t i = start; i < 0; ++i) {
+    y[-i - start] += y[i - start];
+    y[i - start] = 0.0;
+  }
+  for (ptrdiff_t i = n; i < end; ++i) {
+    if (i < n + PAD) y[2 * (n - 1) - i - start] += y[i - start];
+    y[i - start] = 0.0;
+  }
 }
 
 static DV_HOT void add_channels(const double* restrict m, const double* restrict s, size_t n, dv_real* restrict left,
@@ -275,278 +296,414 @@ static DV_HOT void add_channels(const double* restrict m, const double* restrict
   }
 }
 
-/* Sums the resolutions' gradients of prediction i and takes them back to left and right. */
-static void unweight_item(const dv_spectral_loss* s, size_t i, dv_real* left, size_t stride)
+/* Takes a unit's gradient with respect to its lanes back to left and right. */
+static void unload_unit(const dv_spectral_loss* s, size_t unit, scratch* t, dv_real* left, size_t stride)
 {
-  double x[BLOCK_INPUT], y[2][BLOCK];
-  for (size_t side = 0; side < 2; ++side) {
-    dv_real* sum = gradient_signal(s, i, 0, side);
-    add_three(gradient_signal(s, i, 1, side), gradient_signal(s, i, 2, side), padded(s), sum);
-    reflect_adjoint(sum, s->samples);
+  const ptrdiff_t start = unit_start(s, unit), first = start - DV_A_WEIGHTING_BLOCK - HALO;
+  const size_t end = least(s->samples, (size_t)(start + (ptrdiff_t)unit_reach(s) + HALO));
+  double weighted[2][BLOCK];
+  for (int side = 0; side < 2; ++side) {
+    memset(t->samples[side], 0, unit_room(s) * sizeof(double));
+    add_lanes(t->gradient[side], s->lane, lane_reach(s), t->samples[side] + MARGIN);
+    reflect_adjoint(s, start, t->samples[side] + MARGIN);
   }
-  for (size_t start = 0; start < s->samples; start += BLOCK) {
-    const size_t n = s->samples - start < BLOCK ? s->samples - start : BLOCK;
-    for (size_t side = 0; side < 2; ++side) {
-      widen(gradient_signal(s, i, 0, side) + PAD + start - HALO, BLOCK_INPUT, x);
-      dv_a_weighting_filter(x + HALO, y[side], n);
-    }
-    add_channels(y[0], y[1], n, left + start, left + stride + start);
+  for (size_t at = first < 0 ? 0 : (size_t)first; at < end; at += BLOCK) {
+    const size_t n = least(end - at, BLOCK);
+    for (int side = 0; side < 2; ++side)
+      dv_a_weighting_filter(t->samples[side] + MARGIN + ((ptrdiff_t)at - start), weighted[side], n);
+    add_channels(weighted[0], weighted[1], n, left + at, left + stride + at);
   }
 }
 
-/* ---- magnitudes ---- */
+/* ---- spectra ---- */
 
-DV_INLINE dv_real floored(dv_real power) { return power < POWER_FLOOR ? POWER_FLOOR : power; }
+typedef dv_real half_wide __attribute__((vector_size(DV_FRAMES * sizeof(dv_real))));
 
-DV_INLINE dv_real root(dv_real power) { return power * dv_inverse_sqrt(power); }
+DV_INLINE dv_wide narrow(dv_frames a, dv_frames b)
+{
+  const half_wide x = __builtin_convertvector(a, half_wide), y = __builtin_convertvector(b, half_wide);
+  return __builtin_shufflevector(x, y, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
 
-/* Powers of one bin.  Sums and differences of spectra are double: a quiet channel keeps its digits. */
+/* Frames a (the first half) and b of a wide vector. */
+DV_INLINE void widen(dv_wide v, dv_frames* a, dv_frames* b)
+{
+  *a = __builtin_convertvector(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), dv_frames);
+  *b = __builtin_convertvector(__builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15), dv_frames);
+}
+
+/* One bin of two neighbouring frames. */
 typedef struct {
-  dv_real left, right, middle, side;
-} powers;
+  dv_frames_pair a, b;
+} frame_bins;
 
-DV_INLINE powers bin_powers(double mr, double mi, double sr, double si)
+DV_INLINE frame_bins separate(const dv_frames_pair* z, size_t at, size_t mirror)
 {
-  const double lr = mr + sr, li = mi + si, rr = mr - sr, ri = mi - si;
-  return (powers){(dv_real)(0.25 * (lr * lr + li * li)), (dv_real)(0.25 * (rr * rr + ri * ri)),
-                  (dv_real)(mr * mr + mi * mi), (dv_real)(sr * sr + si * si)};
+  const dv_frames_pair p = z[at], q = z[mirror];
+  return (frame_bins){{p.re + q.re, p.im - q.im}, {p.im + q.im, q.re - p.re}};
 }
 
-/* One frame; m and s are [2][stride]; signal g of SIGNALS goes to magnitudes + g * step. */
-static DV_HOT void frame_magnitudes(const double* restrict m, const double* restrict s, size_t bins, size_t stride,
-                                    size_t step, dv_real* restrict magnitudes)
+DV_INLINE dv_frames power(dv_frames_pair z) { return z.re * z.re + z.im * z.im; }
+
+/* Powers of left, right, middle and side.  Sums and differences of spectra are double: a quiet channel keeps
+   its digits. */
+DV_INLINE void bin_powers(const frame_bins* m, const frame_bins* s, bin_values* p)
 {
-  for (size_t k = 0; k < bins; ++k) {
-    const powers p = bin_powers(m[k], m[stride + k], s[k], s[stride + k]);
-    magnitudes[LEFT * step + k] = root(floored(p.left));
-    magnitudes[RIGHT * step + k] = root(floored(p.right));
-    magnitudes[MIDDLE * step + k] = root(floored(p.middle));
-    magnitudes[SIDE * step + k] = root(floored(p.side));
+  const dv_frames_pair la = {m->a.re + s->a.re, m->a.im + s->a.im}, lb = {m->b.re + s->b.re, m->b.im + s->b.im};
+  const dv_frames_pair ra = {m->a.re - s->a.re, m->a.im - s->a.im}, rb = {m->b.re - s->b.re, m->b.im - s->b.im};
+  p->of[LEFT] = narrow(0.25 * power(la), 0.25 * power(lb));
+  p->of[RIGHT] = narrow(0.25 * power(ra), 0.25 * power(rb));
+  p->of[MIDDLE] = narrow(power(m->a), power(m->b));
+  p->of[SIDE] = narrow(power(s->a), power(s->b));
+}
+
+DV_INLINE dv_wide floored(dv_wide p) { return dv_wide_select(p < POWER_FLOOR, (dv_wide){0} + POWER_FLOOR, p); }
+
+DV_INLINE void bin_magnitudes(const frame_bins* m, const frame_bins* s, bin_values* magnitudes)
+{
+  bin_values p;
+  bin_powers(m, s, &p);
+  for (int signal = 0; signal < SIGNALS; ++signal) {
+    const dv_wide f = floored(p.of[signal]);
+    magnitudes->of[signal] = f * dv_wide_inverse_sqrt(f);
   }
 }
 
-/* Values of one side's spectra of a group. */
-static size_t side_spectra(const dv_spectral_loss* s, int r)
+static DV_HOT void target_magnitudes(const uint16_t* positions, size_t size, dv_frames_pair* const spectra[2],
+                                     bin_values* magnitudes)
 {
-  return 2 * dv_stft_group(s->stft[r]) * dv_stft_stride(s->stft[r]);
-}
-
-/* Spectra of group g of signal i into t->spectra. */
-static void transform_group(const dv_spectral_loss* s, int r, size_t i, size_t g, scratch* t)
-{
-  const size_t start = frame_start(s, r, g * dv_stft_group(s->stft[r])), frames = frames_in_group(s, r, g);
-  for (size_t side = 0; side < 2; ++side)
-    dv_stft_forward(s->stft[r], weighted_signal(s, i, side) + start, frames, t->work[r],
-                    t->spectra + side * side_spectra(s, r));
-}
-
-/* magnitudes: [SIGNALS][frames][stride].  Beyond `bins` they are 1, so that they can be compared along. */
-static void magnitudes_of_group(const dv_spectral_loss* s, int r, size_t frames, const scratch* t, dv_real* magnitudes)
-{
-  const size_t bins = dv_stft_bins(s->stft[r]), stride = dv_stft_stride(s->stft[r]);
-  const double *middle = t->spectra, *side = middle + side_spectra(s, r);
-  for (size_t f = 0; f < frames; ++f) {
-    dv_real* row = magnitudes + f * stride;
-    frame_magnitudes(middle + 2 * f * stride, side + 2 * f * stride, bins, stride, frames * stride, row);
-    for (size_t signal = 0; signal < SIGNALS; ++signal) fill(row + signal * frames * stride + bins, stride - bins, 1);
+  for (size_t k = 0; k <= size / 2; ++k) {
+    const size_t at = positions[k], mirror = positions[(size - k) % size];
+    const frame_bins m = separate(spectra[0], at, mirror), s = separate(spectra[1], at, mirror);
+    bin_magnitudes(&m, &s, &magnitudes[k]);
   }
 }
 
 /* ---- values ---- */
 
-/* Sums over n (a multiple of DV_WIDE) magnitudes of (t - p)^2, returned, and of |log t - log p|, into logs. */
-static DV_HOT double compare(const dv_real* restrict target, const dv_real* restrict pred, size_t n, dv_log_sum* logs)
+/* Totals of one unit at one resolution. */
+typedef struct {
+  dv_lanes target[PARTS], squares[PARTS];
+  dv_log_sum logs[PARTS];
+} unit_sums;
+
+DV_INLINE void add_wide(dv_wide v, dv_lanes* sum)
 {
-  dv_lanes squares = {0};
-  for (size_t start = 0; start < n; start += DV_LOG_TERMS_MAX * DV_WIDE) {
-    const size_t end = n - start < DV_LOG_TERMS_MAX * DV_WIDE ? n : start + DV_LOG_TERMS_MAX * DV_WIDE;
-    dv_log_terms terms;
-    dv_wide sum = {0};
-    dv_log_terms_clear(&terms);
-    for (size_t k = start; k < end; k += DV_WIDE) {
-      const dv_wide t = *dv_wide_at(target + k), p = *dv_wide_at(pred + k), d = p - t;
-      sum += d * d;
-      dv_log_terms_add(&terms, dv_wide_select(p > t, p, t), dv_wide_select(p > t, t, p));
+  for (int l = 0; l < DV_WIDE; ++l) (*sum)[l % DV_LANES] += (double)v[l];
+}
+
+/* Left and right share a part, so a bin brings two factors to a product of mantissas. */
+enum { BINS_AT_ONCE = DV_LOG_TERMS_MAX / 2 };
+
+/* Frames that are not active have the same floored magnitudes on both sides; only the target's own sum would
+   notice. */
+static DV_HOT void compare_bins(const uint16_t* positions, size_t size, const dv_frames active[2],
+                                dv_frames_pair* const spectra[2], const bin_values* magnitudes, unit_sums* sum)
+{
+  const dv_wide present = narrow(active[0], active[1]);
+  for (size_t first = 0; first <= size / 2; first += BINS_AT_ONCE) {
+    const size_t end = size / 2 + 1 - first < BINS_AT_ONCE ? size / 2 + 1 : first + BINS_AT_ONCE;
+    dv_log_terms logs[PARTS];
+    dv_wide target[PARTS] = {{0}}, squares[PARTS] = {{0}};
+    for (int part = 0; part < PARTS; ++part) dv_log_terms_clear(&logs[part]);
+    for (size_t k = first; k < end; ++k) {
+      const size_t at = positions[k], mirror = positions[(size - k) % size];
+      const frame_bins m = separate(spectra[0], at, mirror), s = separate(spectra[1], at, mirror);
+      bin_values p;
+      bin_magnitudes(&m, &s, &p);
+      for (int signal = 0; signal < SIGNALS; ++signal) {
+        const int part = PART_OF_SIGNAL[signal];
+        const dv_wide t = magnitudes[k].of[signal], v = p.of[signal], d = v - t;
+        const dv_wide_bits greater = v > t;
+        target[part] += present * t * t;
+        squares[part] += d * d;
+        dv_log_terms_add(&logs[part], dv_wide_select(greater, v, t), dv_wide_select(greater, t, v));
+      }
     }
-    dv_log_sum_add(logs, &terms);
-    for (int l = 0; l < DV_WIDE; ++l) squares[l % DV_LANES] += (double)sum[l];
+    for (int part = 0; part < PARTS; ++part) {
+      dv_log_sum_add(&sum->logs[part], &logs[part]);
+      add_wide(target[part], &sum->target[part]);
+      add_wide(squares[part], &sum->squares[part]);
+    }
   }
-  return dv_lanes_sum(squares);
 }
 
-/* Resolution r of prediction i against its target. */
-static sums compare_item(const dv_spectral_loss* s, int r, size_t i, scratch* t)
+/* Which of a unit's frames exist: in each lane two per step. */
+static bool active_frames(const dv_spectral_loss* s, int r, size_t unit, size_t step, dv_frames active[2])
 {
-  sums result = {0};
-  dv_log_sum logs[SIGNALS];
-  for (int signal = 0; signal < SIGNALS; ++signal) dv_log_sum_clear(&logs[signal]);
-  for (size_t g = 0; g < groups(s, r); ++g) {
-    const size_t frames = frames_in_group(s, r, g), n = frames * dv_stft_stride(s->stft[r]);
-    const dv_real* target = target_group(s, r, s->items[i], g);
-    transform_group(s, r, i, g, t);
-    magnitudes_of_group(s, r, frames, t, t->magnitudes);
-    for (size_t signal = 0; signal < SIGNALS; ++signal)
-      result.squares[PART_OF_SIGNAL[signal]] +=
-        compare(target + signal * n, t->magnitudes + signal * n, n, &logs[signal]);
-  }
-  for (int signal = 0; signal < SIGNALS; ++signal)
-    for (int l = 0; l < DV_WIDE; ++l) result.logs[PART_OF_SIGNAL[signal]] += dv_log_sum_lane(&logs[signal], l);
-  return result;
+  const size_t hop = dv_stft_hop(s->stft[r]), first = unit * DV_FRAMES * s->lane / hop + 2 * step;
+  for (size_t l = 0; l < DV_FRAMES; ++l)
+    for (size_t j = 0; j < 2; ++j) active[j][l] = first + l * (s->lane / hop) + j < frame_count(s, r) ? 1.0 : 0.0;
+  return first < frame_count(s, r);
 }
 
-/* Sums over the last forward's items, in their order. */
-static sums total_difference(const dv_spectral_loss* s, int r)
+/* Where the frames of a step begin in the lanes. */
+static size_t step_start(const dv_spectral_loss* s, int r, size_t step)
+{
+  return PAD - dv_stft_size(s->stft[r]) / 2 + 2 * step * dv_stft_hop(s->stft[r]);
+}
+
+static void transform(const dv_spectral_loss* s, int r, dv_frames* const lanes[2], size_t step,
+                      const dv_frames active[2], dv_frames_pair* const spectra[2])
+{
+  for (int side = 0; side < 2; ++side)
+    dv_stft_forward(s->stft[r], lanes[side] + step_start(s, r, step), active, spectra[side]);
+}
+
+static void magnitudes_of_step(const dv_spectral_loss* s, int r, size_t step, const dv_frames active[2], scratch* t,
+                               bin_values* magnitudes)
+{
+  transform(s, r, t->target, step, active, t->spectra);
+  target_magnitudes(dv_stft_positions(s->stft[r]), dv_stft_size(s->stft[r]), t->spectra, magnitudes);
+}
+
+/* What two signals are compared in. */
+typedef struct {
+  size_t i, unit; /* of the prediction */
+  int r;
+  size_t step;
+} place;
+
+/* The target's magnitudes, returned, and the prediction's spectra, into t->spectra. */
+static const bin_values* transform_both(const dv_spectral_loss* s, const place* p, const dv_frames active[2],
+                                        scratch* t)
+{
+  const bin_values* magnitudes = t->magnitudes;
+  if (s->kept) magnitudes = kept_step(s, s->items[p->i], p->unit, p->r, p->step);
+  else magnitudes_of_step(s, p->r, p->step, active, t, t->magnitudes);
+  transform(s, p->r, t->pred, p->step, active, t->spectra);
+  return magnitudes;
+}
+
+/* Target and prediction of a unit, A-weighted, into t. */
+static void load_both(const dv_spectral_loss* s, size_t i, size_t unit, scratch* t)
+{
+  if (!s->kept) load_unit(s, s->target, s->items[i], unit, t, t->target);
+  load_unit(s, s->pred, i, unit, t, t->pred);
+}
+
+static void sum_unit(const dv_spectral_loss* s, size_t i, size_t unit, int r, scratch* t, sums* out)
+{
+  const dv_stft* stft = s->stft[r];
+  unit_sums sum = {0};
+  for (int part = 0; part < PARTS; ++part) dv_log_sum_clear(&sum.logs[part]);
+  for (size_t step = 0; step < step_count(s, r); ++step) {
+    dv_frames active[2];
+    if (!active_frames(s, r, unit, step, active)) break;
+    const bin_values* magnitudes = transform_both(s, &(place){i, unit, r, step}, active, t);
+    compare_bins(dv_stft_positions(stft), dv_stft_size(stft), active, t->spectra, magnitudes, &sum);
+  }
+  for (int part = 0; part < PARTS; ++part) {
+    out->target[part] = dv_lanes_sum(sum.target[part]);
+    out->squares[part] = dv_lanes_sum(sum.squares[part]);
+    out->logs[part] = 0.0;
+    for (int l = 0; l < DV_WIDE; ++l) out->logs[part] += dv_log_sum_lane(&sum.logs[part], l);
+  }
+}
+
+static sums* parts_of(const dv_spectral_loss* s, size_t i, size_t unit)
+{
+  return s->parts + (i * s->units + unit) * RESOLUTIONS;
+}
+
+static void compare_unit(const dv_spectral_loss* s, size_t i, size_t unit)
+{
+  scratch* t = my_scratch(s);
+  load_both(s, i, unit, t);
+  for (int r = 0; r < RESOLUTIONS; ++r) sum_unit(s, i, unit, r, t, &parts_of(s, i, unit)[r]);
+}
+
+/* Over the last forward's items, in their order. */
+static sums total_of(const dv_spectral_loss* s, int r)
 {
   sums total = {0};
-  for (size_t i = 0; i < s->count; ++i)
+  for (size_t j = 0; j < s->count * s->units; ++j)
     for (int part = 0; part < PARTS; ++part) {
-      total.squares[part] += s->difference[i * RESOLUTIONS + (size_t)r].squares[part];
-      total.logs[part] += s->difference[i * RESOLUTIONS + (size_t)r].logs[part];
+      const sums* unit = &s->parts[j * RESOLUTIONS + (size_t)r];
+      total.target[part] += unit->target[part];
+      total.squares[part] += unit->squares[part];
+      total.logs[part] += unit->logs[part];
     }
-  return total;
-}
-
-/* ||m_t||^2 of the targets the last forward chose. */
-static double target_square(const dv_spectral_loss* s, int r, int part)
-{
-  double total = 0.0;
-  for (size_t i = 0; i < s->count; ++i) total += s->target_sums[s->items[i] * RESOLUTIONS + (size_t)r].squares[part];
   return total;
 }
 
 /* Number of magnitudes the mean of a part runs over. */
 static double part_count(const dv_spectral_loss* s, int r, int part)
 {
-  return (double)(s->count * s->frames[r] * dv_stft_bins(s->stft[r]) * (part == PARTS_LR ? 2 : 1));
+  return (double)(s->count * frame_count(s, r) * dv_stft_bins(s->stft[r]) * (part == PARTS_LR ? 2 : 1));
 }
 
-static double part_value(const dv_spectral_loss* s, int r, const sums* difference, int part)
+static double part_value(const dv_spectral_loss* s, int r, const sums* total, int part)
 {
-  return sqrt(difference->squares[part] / target_square(s, r, part)) + difference->logs[part] / part_count(s, r, part);
+  return sqrt(total->squares[part] / total->target[part]) + total->logs[part] / part_count(s, r, part);
+}
+
+static void compare_all(dv_spectral_loss* s)
+{
+#pragma omp taskgroup
+  for (size_t j = 0; j < s->count * s->units; ++j)
+#pragma omp task default(shared) firstprivate(j)
+    compare_unit(s, j / s->units, j % s->units);
 }
 
 void dv_spectral_loss_forward(dv_spectral_loss* s, const dv_real* pred, size_t stride, const size_t* items,
                               size_t count, dv_spectral_values* values)
 {
   s->count = count;
+  s->pred = (rows_view){NULL, pred, stride};
   for (size_t i = 0; i < count; ++i) s->items[i] = items ? items[i] : i;
-#pragma omp parallel for num_threads(s->threads) schedule(dynamic)
-  for (size_t j = 0; j < 2 * count; ++j) weight_signal(s, pred + j / 2 * 2 * stride, stride, j % 2, j / 2);
-#pragma omp parallel for num_threads(s->threads) schedule(dynamic)
-  for (size_t j = 0; j < RESOLUTIONS * count; ++j)
-    s->difference[j] = compare_item(s, (int)(j % RESOLUTIONS), j / RESOLUTIONS, my_scratch(s));
+  if (dv_team_running()) {
+    compare_all(s);
+  } else {
+#pragma omp parallel num_threads(s->threads)
+#pragma omp single
+    compare_all(s);
+  }
   *values = (dv_spectral_values){0};
   for (int r = 0; r < RESOLUTIONS; ++r) {
-    const sums d = total_difference(s, r);
-    values->lr += part_value(s, r, &d, PARTS_LR) / RESOLUTIONS;
-    values->ms += 0.5 * (part_value(s, r, &d, PARTS_M) + part_value(s, r, &d, PARTS_S)) / RESOLUTIONS;
+    const sums total = total_of(s, r);
+    values->lr += part_value(s, r, &total, PARTS_LR) / RESOLUTIONS;
+    values->ms += 0.5 * (part_value(s, r, &total, PARTS_M) + part_value(s, r, &total, PARTS_S)) / RESOLUTIONS;
   }
 }
 
-/* Magnitudes of resolution r of target `item`, whose weighted signals lie in slot i. */
-static void cache_target(dv_spectral_loss* s, int r, size_t item, size_t i, scratch* t)
+static void keep_unit(const dv_spectral_loss* s, size_t item, size_t unit)
 {
-  sums* sum = &s->target_sums[item * RESOLUTIONS + (size_t)r];
-  *sum = (sums){0};
-  for (size_t g = 0; g < groups(s, r); ++g) {
-    const size_t frames = frames_in_group(s, r, g), bins = dv_stft_bins(s->stft[r]);
-    const size_t stride = dv_stft_stride(s->stft[r]);
-    dv_real* target = target_group(s, r, item, g);
-    transform_group(s, r, i, g, t);
-    magnitudes_of_group(s, r, frames, t, target);
-    for (size_t row = 0; row < SIGNALS * frames; ++row)
-      for (size_t k = 0; k < bins; ++k) {
-        const double m = (double)target[row * stride + k];
-        sum->squares[PART_OF_SIGNAL[row / frames]] += m * m;
-      }
-  }
+  scratch* t = my_scratch(s);
+  load_unit(s, s->target, item, unit, t, t->target);
+  for (int r = 0; r < RESOLUTIONS; ++r)
+    for (size_t step = 0; step < step_count(s, r); ++step) {
+      dv_frames active[2];
+      if (!active_frames(s, r, unit, step, active)) break;
+      magnitudes_of_step(s, r, step, active, t, kept_step(s, item, unit, r, step));
+    }
+}
+
+static void set_target(dv_spectral_loss* s, rows_view target)
+{
+  s->target = target;
+  if (!s->kept) return;
+#pragma omp parallel for num_threads(s->threads) schedule(dynamic)
+  for (size_t j = 0; j < s->batch * s->units; ++j) keep_unit(s, j / s->units, j % s->units);
 }
 
 void dv_spectral_loss_set_target(dv_spectral_loss* s, const dv_real* target, size_t stride)
 {
-#pragma omp parallel for num_threads(s->threads) schedule(dynamic)
-  for (size_t j = 0; j < 2 * s->batch; ++j) weight_signal(s, target + j / 2 * 2 * stride, stride, j % 2, j / 2);
-#pragma omp parallel for num_threads(s->threads) schedule(dynamic)
-  for (size_t j = 0; j < RESOLUTIONS * s->batch; ++j)
-    cache_target(s, (int)(j % RESOLUTIONS), j / RESOLUTIONS, j / RESOLUTIONS, my_scratch(s));
+  set_target(s, (rows_view){NULL, target, stride});
+}
+
+void dv_spectral_loss_set_target_rows(dv_spectral_loss* s, const dv_real* const* rows)
+{
+  set_target(s, (rows_view){rows, NULL, 0});
 }
 
 /* ---- gradient ---- */
 
 /* The slope over m_p. */
-DV_INLINE dv_real slope(slopes w, dv_real target, dv_real power)
+DV_INLINE dv_wide slope(slopes w, dv_wide target, dv_wide power)
 {
-  const dv_real inverse = dv_inverse_sqrt(floored(power)), pred = floored(power) * inverse;
-  const dv_real sign = pred > target ? w.log : pred < target ? -w.log : 0;
-  const dv_real c = w.norm * (1 - target * inverse) + sign * inverse * inverse;
-  return power < POWER_FLOOR ? 0 : c;
+  const dv_wide zero = {0}, inverse = dv_wide_inverse_sqrt(floored(power)), pred = floored(power) * inverse;
+  const dv_wide sign = dv_wide_select(pred > target, zero + w.log, dv_wide_select(pred < target, zero - w.log, zero));
+  const dv_wide c = w.norm * (1 - target * inverse) + sign * inverse * inverse;
+  return dv_wide_select(power < POWER_FLOOR, zero, c);
 }
 
-/* One frame's spectra m, s to cotangents gm, gs, all [2][stride].  A magnitude's slope over that magnitude,
-   c, gives its own spectrum X the cotangent c X; left and right pass half their sum to middle and half
-   their difference to side. */
-static DV_HOT void frame_cotangents(const slopes* w, const dv_real* restrict target, const double* restrict m,
-                                    const double* restrict s, size_t bins, size_t stride, size_t step,
-                                    dv_real* restrict gm, dv_real* restrict gs)
+/* own v + other w */
+DV_INLINE dv_frames_pair mix(dv_frames own, dv_frames_pair v, dv_frames other, dv_frames_pair w)
+{
+  return (dv_frames_pair){own * v.re + other * w.re, own * v.im + other * w.im};
+}
+
+/* The cotangents a and b of one bin of two frames: what z holds at the bin and its mirror image.  scale: 1, and 2
+   for the two bins that are their own image. */
+DV_INLINE void put_bins(dv_frames_pair a, dv_frames_pair b, double scale, dv_frames_pair* z, size_t at, size_t mirror)
+{
+  z[mirror] = (dv_frames_pair){scale * (a.re + b.im), scale * (b.re - a.im)};
+  z[at] = (dv_frames_pair){scale * (a.re - b.im), scale * (a.im + b.re)};
+}
+
+/* Spectra of two frames to cotangents, in place.  A magnitude's slope over that magnitude, c, gives its own
+   spectrum X the cotangent c X; left and right pass half their sum to middle and half their difference to
+   side. */
+static DV_HOT void cotangents(const slopes* w, const uint16_t* positions, size_t size, const bin_values* magnitudes,
+                              dv_frames_pair* const spectra[2])
 {
   const slopes w_lr = w[PARTS_LR], w_m = w[PARTS_M], w_s = w[PARTS_S];
   const dv_real quarter = (dv_real)0.25;
-  for (size_t k = 0; k < bins; ++k) {
-    const double mr = m[k], mi = m[stride + k], sr = s[k], si = s[stride + k];
-    const powers p = bin_powers(mr, mi, sr, si);
-    const dv_real l = quarter * slope(w_lr, target[LEFT * step + k], p.left);
-    const dv_real r = quarter * slope(w_lr, target[RIGHT * step + k], p.right);
-    const dv_real cm = slope(w_m, target[MIDDLE * step + k], p.middle);
-    const dv_real cs = slope(w_s, target[SIDE * step + k], p.side);
-    const dv_real l_re = l * (dv_real)(mr + sr), l_im = l * (dv_real)(mi + si);
-    const dv_real r_re = r * (dv_real)(mr - sr), r_im = r * (dv_real)(mi - si);
-    gm[k] = cm * (dv_real)mr + (l_re + r_re);
-    gm[stride + k] = cm * (dv_real)mi + (l_im + r_im);
-    gs[k] = cs * (dv_real)sr + (l_re - r_re);
-    gs[stride + k] = cs * (dv_real)si + (l_im - r_im);
+  for (size_t k = 0; k <= size / 2; ++k) {
+    const size_t at = positions[k], mirror = positions[(size - k) % size];
+    const frame_bins m = separate(spectra[0], at, mirror), s = separate(spectra[1], at, mirror);
+    const bin_values* target = &magnitudes[k];
+    const double scale = at == mirror ? 2.0 : 1.0;
+    bin_values p;
+    bin_powers(&m, &s, &p);
+    const dv_wide l = quarter * slope(w_lr, target->of[LEFT], p.of[LEFT]);
+    const dv_wide r = quarter * slope(w_lr, target->of[RIGHT], p.of[RIGHT]);
+    dv_frames l_a, l_b, r_a, r_b, m_a, m_b, s_a, s_b;
+    widen(l, &l_a, &l_b);
+    widen(r, &r_a, &r_b);
+    widen(slope(w_m, target->of[MIDDLE], p.of[MIDDLE]), &m_a, &m_b);
+    widen(slope(w_s, target->of[SIDE], p.of[SIDE]), &s_a, &s_b);
+    const dv_frames both_a = l_a + r_a, both_b = l_b + r_b, cross_a = l_a - r_a, cross_b = l_b - r_b;
+    put_bins(mix(m_a + both_a, m.a, cross_a, s.a), mix(m_b + both_b, m.b, cross_b, s.b), scale, spectra[0], at, mirror);
+    put_bins(mix(s_a + both_a, s.a, cross_a, m.a), mix(s_b + both_b, s.b, cross_b, m.b), scale, spectra[1], at, mirror);
   }
 }
 
 static void part_slopes(const dv_spectral_loss* s, int r, dv_spectral_values weights, slopes* w)
 {
-  const sums d = total_difference(s, r);
+  const sums total = total_of(s, r);
   for (int part = 0; part < PARTS; ++part) {
     const double weight = (part == PARTS_LR ? weights.lr : 0.5 * weights.ms) / RESOLUTIONS;
-    const double norms = sqrt(d.squares[part] * target_square(s, r, part));
+    const double norms = sqrt(total.squares[part] * total.target[part]);
     w[part].norm = norms > 0.0 ? (dv_real)(weight / norms) : 0;
     w[part].log = (dv_real)(weight / part_count(s, r, part));
   }
 }
 
-/* Gradient of resolution r with respect to the padded middle and side of prediction i. */
-static void differentiate_item(const dv_spectral_loss* s, int r, size_t i, const slopes* w, scratch* t)
+typedef slopes all_slopes[RESOLUTIONS][PARTS];
+
+static void differentiate_unit(const dv_spectral_loss* s, const all_slopes* w, size_t i, size_t unit, dv_real* grad,
+                               size_t stride)
 {
-  const dv_stft* stft = s->stft[r];
-  const size_t bins = dv_stft_bins(stft), stride = dv_stft_stride(stft), group = dv_stft_group(stft);
-  const size_t side_at = side_spectra(s, r);
-  for (size_t side = 0; side < 2; ++side) memset(gradient_signal(s, i, r, side), 0, padded(s) * sizeof(dv_real));
-  for (size_t g = 0; g < groups(s, r); ++g) {
-    const size_t frames = frames_in_group(s, r, g), start = frame_start(s, r, g * group);
-    const dv_real* target = target_group(s, r, s->items[i], g);
-    transform_group(s, r, i, g, t);
-    for (size_t f = 0; f < frames; ++f) {
-      const size_t at = 2 * f * stride;
-      frame_cotangents(w, target + f * stride, t->spectra + at, t->spectra + side_at + at, bins, stride,
-                       frames * stride, t->cotangents + at, t->cotangents + side_at + at);
+  scratch* t = my_scratch(s);
+  load_both(s, i, unit, t);
+  for (int side = 0; side < 2; ++side) memset(t->gradient[side], 0, lane_reach(s) * sizeof(dv_frames));
+  for (int r = 0; r < RESOLUTIONS; ++r) {
+    const dv_stft* stft = s->stft[r];
+    for (size_t step = 0; step < step_count(s, r); ++step) {
+      dv_frames active[2];
+      if (!active_frames(s, r, unit, step, active)) break;
+      const bin_values* magnitudes = transform_both(s, &(place){i, unit, r, step}, active, t);
+      cotangents((*w)[r], dv_stft_positions(stft), dv_stft_size(stft), magnitudes, t->spectra);
+      for (int side = 0; side < 2; ++side)
+        dv_stft_backward(stft, t->spectra[side], t->gradient[side] + step_start(s, r, step));
     }
-    for (size_t side = 0; side < 2; ++side)
-      dv_stft_backward(stft, t->cotangents + side * side_at, frames, t->work[r],
-                       gradient_signal(s, i, r, side) + start);
+  }
+  unload_unit(s, unit, t, grad + 2 * i * stride, stride);
+}
+
+/* Neighbouring units overlap in the samples that they write: first all even ones, then the odd ones. */
+static void differentiate_all(const dv_spectral_loss* s, const all_slopes* w, dv_real* grad, size_t stride)
+{
+  for (size_t odd = 0; odd < 2; ++odd) {
+    const size_t units = (s->units + 1 - odd) / 2;
+#pragma omp taskgroup
+    for (size_t j = 0; j < s->count * units; ++j)
+#pragma omp task default(shared) firstprivate(j)
+      differentiate_unit(s, w, j / units, 2 * (j % units) + odd, grad, stride);
   }
 }
 
 void dv_spectral_loss_backward(dv_spectral_loss* s, dv_spectral_values weights, dv_real* grad, size_t stride)
 {
-  slopes w[RESOLUTIONS][PARTS];
+  all_slopes w;
   for (int r = 0; r < RESOLUTIONS; ++r) part_slopes(s, r, weights, w[r]);
-#pragma omp parallel for num_threads(s->threads) schedule(dynamic)
-  for (size_t j = 0; j < RESOLUTIONS * s->count; ++j)
-    differentiate_item(s, (int)(j % RESOLUTIONS), j / RESOLUTIONS, w[j % RESOLUTIONS], my_scratch(s));
-#pragma omp parallel for num_threads(s->threads) schedule(dynamic)
-  for (size_t i = 0; i < s->count; ++i) unweight_item(s, i, grad + 2 * i * stride, stride);
+  if (dv_team_running()) {
+    differentiate_all(s, (const all_slopes*)&w, grad, stride);
+    return;
+  }
+#pragma omp parallel num_threads(s->threads)
+#pragma omp single
+  differentiate_all(s, (const all_slopes*)&w, grad, stride);
 }

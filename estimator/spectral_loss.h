@@ -10,6 +10,10 @@
  * over all items, channels, bins and frames at once; the loss is the mean of the three.  `lr` compares
  * the left and right channels; `ms` is the mean of two such losses, one on L + R and one on L - R.
  *
+ * A signal is worked through in stretches of a third of a second, which threads share.  The spectra of one or
+ * two targets of some seconds are kept; those of more, which would take 12 times the memory of the signals, are
+ * computed again beside the prediction's.
+ *
  * Row r = 2 item + channel of a signal starts at base + r * stride.  Nothing allocates after new.  Results
  * are bit-identical for any number of threads.  A loss is used by one caller at a time.
  *
@@ -36,18 +40,21 @@ typedef struct {
 
 typedef struct dv_spectral_loss dv_spectral_loss;
 
-/* For up to `batch` items of `samples` samples; threads >= 1.  Memory: the target's magnitudes, about
-   26.5 values per sample and item, and 2 doubles and 6 values per sample and item of the prediction, the
-   latter only touched as far as forward's count asks.  NULL: arguments out of range or memory is out; err
-   says which. */
+/* For up to `batch` items of `samples` samples; threads >= 1.  Memory: 3 MB per thread, and for targets of up to 17 s
+   in all 100 bytes per sample.  NULL: arguments out of
+   range or memory is out; err says which. */
 dv_spectral_loss* dv_spectral_loss_new(size_t batch, size_t samples, int threads, dv_error* err);
 void dv_spectral_loss_free(dv_spectral_loss* loss);
 
-/* target: all `batch` items; not needed afterwards. */
+/* target: all `batch` items; borrowed until the next set_target or free. */
 void dv_spectral_loss_set_target(dv_spectral_loss* loss, const dv_real* target, size_t stride);
 
+/* The same, row r beginning at rows[r]; the array is borrowed too. */
+void dv_spectral_loss_set_target_rows(dv_spectral_loss* loss, const dv_real* const* rows);
+
 /* pred: `count` items; the i-th is compared with target items[i], or i where items is NULL.
-   count is 1 to batch.  Non-finite samples give non-finite values. */
+   count is 1 to batch.  pred is borrowed until backward.  Non-finite samples give non-finite values.  Within
+   an OpenMP team of at most `threads` the work is shared as tasks of that team; so in backward. */
 void dv_spectral_loss_forward(dv_spectral_loss* loss, const dv_real* pred, size_t stride, const size_t* items,
                               size_t count, dv_spectral_values* values);
 

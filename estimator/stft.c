@@ -1,70 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 #include "estimator/stft.h"
 
-#include "estimator/wide.h"
+#include "dsp/simd.h"
 
-#include <fftw3.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* The adjoint's precision. */
-#ifdef DV_DOUBLE
-typedef fftw_plan adjoint_plan;
-typedef fftw_complex adjoint_complex;
-#define plan_adjoint fftw_plan_many_dft
-#define execute_adjoint fftw_execute_dft
-#define destroy_adjoint fftw_destroy_plan
-#else
-typedef fftwf_plan adjoint_plan;
-typedef fftwf_complex adjoint_complex;
-#define plan_adjoint fftwf_plan_many_dft
-#define execute_adjoint fftwf_execute_dft
-#define destroy_adjoint fftwf_destroy_plan
-#endif
+/* Radix 4 down to blocks of 8.  Blocks of at most SMALL stay in the first-level cache and are finished one by
+   one. */
+enum { BASE = 8, SMALL = 128, MIDDLE = 512, LARGE = 2048, LEVELS_MAX = 5 };
 
-/* Real samples per group: what one call touches stays in the second-level cache. */
-enum { GROUP_SAMPLES = 4096 };
+/* e^{-2 pi i k/n}, its square and its cube, for k < n/4. */
+typedef struct {
+  double re[3], im[3];
+} twiddle;
 
 struct dv_stft {
-  size_t size, group;
-  fftw_plan forward;
-  adjoint_plan adjoint;
-  double* window;
-  dv_real* adjoint_window;
+  size_t size;
+  double* window; /* half of it */
+  uint16_t* positions;
+  twiddle* twiddles[LEVELS_MAX]; /* of size, size / 4, ... */
 };
 
 size_t dv_stft_size(const dv_stft* stft) { return stft->size; }
 size_t dv_stft_hop(const dv_stft* stft) { return stft->size / 4; }
 size_t dv_stft_bins(const dv_stft* stft) { return stft->size / 2 + 1; }
-size_t dv_stft_stride(const dv_stft* stft) { return dv_wide_round(dv_stft_bins(stft)); }
-size_t dv_stft_group(const dv_stft* stft) { return stft->group; }
+const uint16_t* dv_stft_positions(const dv_stft* stft) { return stft->positions; }
 
-/* One transform's real or imaginary parts, the first bin repeated at the end. */
-static size_t part_stride(const dv_stft* stft) { return dv_wide_round(stft->size + 1); }
-
-/* Where the parts of one transform, and the transforms' output, lie in the scratch memory. */
-static size_t parts_offset(const dv_stft* stft) { return 2 * stft->group * stft->size; }
-static size_t output_offset(const dv_stft* stft) { return stft->group * stft->size; }
-
-double* dv_stft_work_new(const dv_stft* stft)
+static twiddle* new_twiddles(size_t n)
 {
-  const size_t size = (parts_offset(stft) + 2 * part_stride(stft)) * sizeof(double);
-  double* work = aligned_alloc(64, (size + 63) / 64 * 64);
-  if (work) memset(work, 0, size);
-  return work;
+  twiddle* w = calloc(n / 4, sizeof *w);
+  for (size_t k = 0; w && k < n / 4; ++k)
+    for (size_t power = 1; power <= 3; ++power) {
+      const double angle = -2.0 * M_PI * (double)(power * k) / (double)n;
+      w[k].re[power - 1] = cos(angle);
+      w[k].im[power - 1] = sin(angle);
+    }
+  return w;
 }
 
-void dv_stft_work_free(double* work) { free(work); }
-
-static void plan(dv_stft* stft, double* work)
+/* The frequency at a position: a block's quarters hold the frequencies 0, 1, 2, 3 modulo 4. */
+static size_t frequency_at(size_t position, size_t n)
 {
-  const int n = (int)stft->size, transforms = (int)stft->group / 2;
-  fftw_complex *in = (fftw_complex*)work, *out = (fftw_complex*)(work + output_offset(stft));
-  stft->forward = fftw_plan_many_dft(1, &n, transforms, in, NULL, 1, n, out, NULL, 1, n, FFTW_FORWARD, FFTW_ESTIMATE);
-  dv_real* real = (dv_real*)work;
-  adjoint_complex *from = (adjoint_complex*)(real + output_offset(stft)), *to = (adjoint_complex*)real;
-  stft->adjoint = plan_adjoint(1, &n, transforms, from, NULL, 1, n, to, NULL, 1, n, FFTW_BACKWARD, FFTW_ESTIMATE);
+  if (n == BASE) return position;
+  return 4 * frequency_at(position % (n / 4), n / 4) + position / (n / 4);
 }
 
 dv_stft* dv_stft_new(size_t size)
@@ -72,134 +52,185 @@ dv_stft* dv_stft_new(size_t size)
   dv_stft* stft = calloc(1, sizeof *stft);
   if (!stft) return NULL;
   stft->size = size;
-  stft->group = GROUP_SAMPLES / size;
-  stft->window = malloc(size * sizeof *stft->window);
-  stft->adjoint_window = malloc(size * sizeof *stft->adjoint_window);
-  double* work = dv_stft_work_new(stft);
-  if (stft->window && stft->adjoint_window && work) {
-    for (size_t i = 0; i < size; ++i) {
-      stft->window[i] = 0.5 - 0.5 * cos(2.0 * M_PI * (double)i / (double)size);
-      stft->adjoint_window[i] = (dv_real)stft->window[i];
-    }
-    plan(stft, work);
+  stft->window = calloc(size, sizeof *stft->window);
+  stft->positions = calloc(size, sizeof *stft->positions);
+  bool complete = stft->window && stft->positions;
+  for (size_t level = 0, n = size; n > BASE; ++level, n /= 4)
+    complete = (stft->twiddles[level] = new_twiddles(n)) && complete;
+  if (!complete) {
+    dv_stft_free(stft);
+    return NULL;
   }
-  dv_stft_work_free(work);
-  if (stft->forward && stft->adjoint) return stft;
-  dv_stft_free(stft);
-  return NULL;
+  for (size_t i = 0; i < size; ++i) {
+    stft->window[i] = 0.25 - 0.25 * cos(2.0 * M_PI * (double)i / (double)size);
+    stft->positions[frequency_at(i, size)] = (uint16_t)i;
+  }
+  return stft;
 }
 
 void dv_stft_free(dv_stft* stft)
 {
   if (!stft) return;
-  if (stft->forward) fftw_destroy_plan(stft->forward);
-  if (stft->adjoint) destroy_adjoint(stft->adjoint);
-  free(stft->adjoint_window);
+  for (int level = 0; level < LEVELS_MAX; ++level) free(stft->twiddles[level]);
+  free(stft->positions);
   free(stft->window);
   free(stft);
 }
 
-/* ---- forward ---- */
+/* ---- butterflies; sign: -1 forward, +1 back ---- */
 
-static DV_HOT void window_pair(const double* restrict window, const double* restrict a, const double* restrict b,
-                               size_t n, double* restrict z)
+DV_INLINE dv_frames_pair add(dv_frames_pair a, dv_frames_pair b) { return (dv_frames_pair){a.re + b.re, a.im + b.im}; }
+DV_INLINE dv_frames_pair sub(dv_frames_pair a, dv_frames_pair b) { return (dv_frames_pair){a.re - b.re, a.im - b.im}; }
+DV_INLINE dv_frames_pair turn(dv_frames_pair a, int sign) /* a e^{sign i pi/2} */
 {
-  for (size_t i = 0; i < n; ++i) {
-    z[2 * i] = window[i] * a[i];
-    z[2 * i + 1] = window[i] * b[i];
+  return sign < 0 ? (dv_frames_pair){a.im, -a.re} : (dv_frames_pair){-a.im, a.re};
+}
+DV_INLINE dv_frames_pair rotate(dv_frames_pair a, double re, double im)
+{
+  return (dv_frames_pair){a.re * re - a.im * im, a.re * im + a.im * re};
+}
+
+/* x[0 .. 3] to their DFT. */
+DV_INLINE void dft4(dv_frames_pair x[4], int sign)
+{
+  const dv_frames_pair s0 = add(x[0], x[2]), s1 = sub(x[0], x[2]), s2 = add(x[1], x[3]);
+  const dv_frames_pair s3 = turn(sub(x[1], x[3]), sign);
+  x[0] = add(s0, s2);
+  x[1] = add(s1, s3);
+  x[2] = sub(s0, s2);
+  x[3] = sub(s1, s3);
+}
+
+DV_INLINE void dft8(dv_frames_pair* z, int sign)
+{
+  dv_frames_pair even[4], odd[4];
+  for (int j = 0; j < 4; ++j) {
+    even[j] = add(z[j], z[j + 4]);
+    odd[j] = sub(z[j], z[j + 4]);
+  }
+  odd[1] = rotate(odd[1], M_SQRT1_2, sign * M_SQRT1_2);
+  odd[2] = turn(odd[2], sign);
+  odd[3] = rotate(odd[3], -M_SQRT1_2, sign * M_SQRT1_2);
+  dft4(even, sign);
+  dft4(odd, sign);
+  for (int j = 0; j < 4; ++j) {
+    z[2 * j] = even[j];
+    z[2 * j + 1] = odd[j];
   }
 }
 
-static DV_HOT void split(const double* restrict z, size_t n, double* restrict re, double* restrict im)
+/* The quarters' element k, transformed and turned, to their places. */
+DV_INLINE void split_element(dv_frames_pair x[4], size_t n, size_t k, const twiddle* w, dv_frames_pair* z)
 {
-  for (size_t k = 0; k < n; ++k) {
-    re[k] = z[2 * k];
-    im[k] = z[2 * k + 1];
-  }
-  re[n] = re[0];
-  im[n] = im[0];
+  dft4(x, -1);
+  z[k] = x[0];
+  for (size_t j = 1; j < 4; ++j) z[k + j * n / 4] = rotate(x[j], w[k].re[j - 1], w[k].im[j - 1]);
 }
 
-/* Z = A + iB of two real frames: A[k] = (Z[k] + conj Z[n-k]) / 2, B[k] = (Z[k] - conj Z[n-k]) / 2i. */
-static DV_HOT void separate(const double* restrict re, const double* restrict im, size_t n, double* restrict a_re,
-                            double* restrict a_im, double* restrict b_re, double* restrict b_im)
+DV_INLINE void split_block(dv_frames_pair* z, size_t n, const twiddle* w)
 {
-  for (size_t k = 0; k <= n / 2; ++k) {
-    const double p = re[k], q = im[k], r = re[n - k], s = im[n - k];
-    a_re[k] = 0.5 * (p + r);
-    a_im[k] = 0.5 * (q - s);
-    b_re[k] = 0.5 * (q + s);
-    b_im[k] = 0.5 * (r - p);
+  for (size_t k = 0; k < n / 4; ++k) {
+    dv_frames_pair x[4] = {z[k], z[k + n / 4], z[k + n / 2], z[k + 3 * n / 4]};
+    split_element(x, n, k, w, z);
   }
 }
 
-void dv_stft_forward(const dv_stft* stft, const double* x, size_t frames, double* work, double* spectra)
+/* What a transform begins with: two frames and their window. */
+typedef struct {
+  const double* window;
+  const dv_frames *a, *b, *active;
+} framed;
+
+/* split_block of the windowed frames. */
+DV_INLINE void split_framed(const framed* f, size_t n, const twiddle* w, dv_frames_pair* restrict z)
 {
-  const size_t n = stft->size, hop = n / 4, stride = dv_stft_stride(stft);
-  double *out = work + output_offset(stft), *re = work + parts_offset(stft), *im = re + part_stride(stft);
-  /* An odd last frame is paired with itself; its twin is never looked at. */
-  for (size_t f = 0; f < frames; f += 2) {
-    const double* a = x + f * hop;
-    window_pair(stft->window, a, f + 1 < frames ? a + hop : a, n, work + f * n);
-  }
-  const size_t used = (frames + 1) / 2 * 2 * n;
-  memset(work + used, 0, (output_offset(stft) - used) * sizeof *work);
-  fftw_execute_dft(stft->forward, (fftw_complex*)work, (fftw_complex*)out);
-  for (size_t f = 0; f < frames; f += 2) {
-    double* a = spectra + 2 * f * stride;
-    split(out + f * n, n, re, im);
-    separate(re, im, n, a, a + stride, a + 2 * stride, a + 3 * stride);
+  const dv_frames active_a = f->active[0], active_b = f->active[1];
+  for (size_t k = 0; k < n / 4; ++k) {
+    dv_frames_pair x[4];
+    for (size_t j = 0; j < 4; ++j) {
+      const size_t i = k + j * n / 4;
+      x[j] = (dv_frames_pair){f->window[i] * active_a * f->a[i], f->window[i] * active_b * f->b[i]};
+    }
+    split_element(x, n, k, w, z);
   }
 }
 
-/* ---- adjoint ---- */
-
-/* The adjoint of separate: Z[k] = (A[k] + iB[k]) / 2, Z[n-k] = (conj A[k] + i conj B[k]) / 2; bins 0 and
-   n/2 are met twice, once from either side. */
-static DV_HOT void combine(const dv_real* restrict a_re, const dv_real* restrict a_im, const dv_real* restrict b_re,
-                           const dv_real* restrict b_im, size_t n, dv_real* restrict re, dv_real* restrict im)
+DV_INLINE void join_block(dv_frames_pair* z, size_t n, const twiddle* w)
 {
-  const dv_real half = (dv_real)0.5;
-  for (size_t k = 1; k < n / 2; ++k) {
-    re[k] = half * (a_re[k] - b_im[k]);
-    im[k] = half * (a_im[k] + b_re[k]);
-  }
-  for (size_t k = 1; k < n / 2; ++k) {
-    re[n - k] = half * (a_re[k] + b_im[k]);
-    im[n - k] = half * (b_re[k] - a_im[k]);
-  }
-  re[0] = a_re[0];
-  im[0] = b_re[0];
-  re[n / 2] = a_re[n / 2];
-  im[n / 2] = b_re[n / 2];
-}
-
-static DV_HOT void join(const dv_real* restrict re, const dv_real* restrict im, size_t n, dv_real* restrict z)
-{
-  for (size_t k = 0; k < n; ++k) {
-    z[2 * k] = re[k];
-    z[2 * k + 1] = im[k];
+  for (size_t k = 0; k < n / 4; ++k) {
+    dv_frames_pair x[4] = {z[k]};
+    for (size_t j = 1; j < 4; ++j) x[j] = rotate(z[k + j * n / 4], w[k].re[j - 1], -w[k].im[j - 1]);
+    dft4(x, 1);
+    for (size_t j = 0; j < 4; ++j) z[k + j * n / 4] = x[j];
   }
 }
 
-static DV_HOT void add_windowed(const dv_real* restrict window, const dv_real* restrict z, size_t n,
-                                dv_real* restrict y)
+/* What is left of a block of SMALL after its first split.  twiddles: of SMALL / 4. */
+DV_INLINE void split_rest(dv_frames_pair* z, const twiddle* twiddles)
 {
-  for (size_t i = 0; i < n; ++i) y[i] += window[i] * z[2 * i];
+  for (size_t at = 0; at < SMALL; at += SMALL / 4) split_block(z + at, SMALL / 4, twiddles);
+  for (size_t at = 0; at < SMALL; at += BASE) dft8(z + at, -1);
 }
 
-void dv_stft_backward(const dv_stft* stft, const dv_real* spectra, size_t frames, double* work, dv_real* gx)
+/* What is left of a block of MIDDLE after its first split.  twiddles: of SMALL and SMALL / 4. */
+DV_INLINE void split_smalls(dv_frames_pair* z, twiddle* const* twiddles)
 {
-  const size_t n = stft->size, hop = n / 4, stride = dv_stft_stride(stft);
-  dv_real *out = (dv_real*)work, *in = out + output_offset(stft);
-  dv_real *re = out + parts_offset(stft), *im = re + part_stride(stft);
-  for (size_t f = 0; f < frames; f += 2) {
-    const dv_real* a = spectra + 2 * f * stride;
-    combine(a, a + stride, a + 2 * stride, a + 3 * stride, n, re, im);
-    join(re, im, n, in + f * n);
+  for (size_t at = 0; at < MIDDLE; at += SMALL) {
+    split_block(z + at, SMALL, twiddles[0]);
+    split_rest(z + at, twiddles[1]);
   }
-  const size_t used = (frames + 1) / 2 * 2 * n;
-  memset(in + used, 0, (output_offset(stft) - used) * sizeof *in);
-  execute_adjoint(stft->adjoint, (adjoint_complex*)in, (adjoint_complex*)out);
-  for (size_t f = 0; f < frames; ++f) add_windowed(stft->adjoint_window, out + f / 2 * 2 * n + f % 2, n, gx + f * hop);
+}
+
+/* twiddles: of SMALL and SMALL / 4. */
+DV_INLINE void join_small(dv_frames_pair* z, twiddle* const* twiddles)
+{
+  for (size_t at = 0; at < SMALL; at += BASE) dft8(z + at, 1);
+  for (size_t at = 0; at < SMALL; at += SMALL / 4) join_block(z + at, SMALL / 4, twiddles[1]);
+  join_block(z, SMALL, twiddles[0]);
+}
+
+/* ---- transforms ---- */
+
+static DV_HOT void split_all(const framed* f, size_t n, twiddle* const* twiddles, dv_frames_pair* z)
+{
+  split_framed(f, n, twiddles[0], z);
+  if (n == LARGE)
+    for (size_t at = 0; at < LARGE; at += MIDDLE) {
+      split_block(z + at, MIDDLE, twiddles[1]);
+      split_smalls(z + at, twiddles + 2);
+    }
+  else if (n == MIDDLE) split_smalls(z, twiddles + 1);
+  else split_rest(z, twiddles[1]);
+}
+
+static DV_HOT void join_all(dv_frames_pair* z, size_t n, twiddle* const* twiddles)
+{
+  const size_t level = n == LARGE ? 1 : 0;
+  if (n == LARGE || n == MIDDLE)
+    for (size_t at = 0; at < n; at += MIDDLE) {
+      for (size_t small = at; small < at + MIDDLE; small += SMALL) join_small(z + small, twiddles + level + 1);
+      join_block(z + at, MIDDLE, twiddles[level]);
+    }
+  else join_small(z, twiddles);
+  if (n == LARGE) join_block(z, LARGE, twiddles[0]);
+}
+
+void dv_stft_forward(const dv_stft* stft, const dv_frames* x, const dv_frames active[2], dv_frames_pair* z)
+{
+  const framed f = {stft->window, x, x + dv_stft_hop(stft), active};
+  split_all(&f, stft->size, stft->twiddles, z);
+}
+
+static DV_HOT void add_windowed(const double* restrict window, const dv_frames_pair* restrict z, size_t n, size_t hop,
+                                dv_frames* restrict gx)
+{
+  for (size_t i = 0; i < hop; ++i) gx[i] += window[i] * z[i].re;
+  for (size_t i = hop; i < n; ++i) gx[i] += window[i] * z[i].re + window[i - hop] * z[i - hop].im;
+  for (size_t i = n - hop; i < n; ++i) gx[i + hop] += window[i] * z[i].im;
+}
+
+void dv_stft_backward(const dv_stft* stft, dv_frames_pair* z, dv_frames* gx)
+{
+  join_all(z, stft->size, stft->twiddles);
+  add_windowed(stft->window, z, stft->size, dv_stft_hop(stft), gx);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Private: 64-byte vectors of samples, and sums of |log(a/b)| that need no logarithm. */
+/* Private: vectors of 16 samples, and sums of |log(a/b)| that need no logarithm. */
 #ifndef DIFFVOX_WIDE_H
 #define DIFFVOX_WIDE_H
 
@@ -17,11 +17,12 @@ typedef int32_t dv_bits;
 enum { DV_MANTISSA_BITS = 23, DV_EXPONENT_BIAS = 127 };
 #endif
 
-enum { DV_WIDE = 64 / sizeof(dv_real) };
-typedef dv_real dv_wide __attribute__((vector_size(64), may_alias));
-typedef dv_bits dv_wide_bits __attribute__((vector_size(64)));
+enum { DV_WIDE = 16 };
+typedef dv_real dv_wide __attribute__((vector_size(DV_WIDE * sizeof(dv_real)), may_alias));
+typedef dv_bits dv_wide_bits __attribute__((vector_size(DV_WIDE * sizeof(dv_real))));
 /* The same vector anywhere in memory. */
-typedef dv_real dv_wide_unaligned __attribute__((vector_size(64), aligned(sizeof(dv_real)), may_alias));
+typedef dv_real dv_wide_unaligned
+  __attribute__((vector_size(DV_WIDE * sizeof(dv_real)), aligned(sizeof(dv_real)), may_alias));
 
 typedef double dv_wide_doubles __attribute__((vector_size(64), aligned(sizeof(double)), may_alias));
 
@@ -29,9 +30,15 @@ DV_INLINE const dv_wide_doubles* dv_wide_doubles_at(const double* x) { return (c
 DV_INLINE const dv_wide_unaligned* dv_wide_at(const dv_real* x) { return (const dv_wide_unaligned*)x; }
 DV_INLINE dv_wide_unaligned* dv_wide_to(dv_real* x) { return (dv_wide_unaligned*)x; }
 
+/* mask ? a : b, lane by lane. */
+DV_INLINE dv_wide dv_wide_select(dv_wide_bits mask, dv_wide a, dv_wide b)
+{
+  return (dv_wide)((mask & (dv_wide_bits)a) | (~mask & (dv_wide_bits)b));
+}
+
 /* 1 / sqrt(x) for positive normal x, to about 2 ulp: the exponent halved in integer arithmetic, then
    Halley's iteration.  Several times faster than the processor's square root and division. */
-DV_INLINE dv_real dv_inverse_sqrt(dv_real x)
+DV_INLINE dv_wide dv_wide_inverse_sqrt(dv_wide x)
 {
 #ifdef DV_DOUBLE
   const dv_bits start = 0x5fe6eb50c7b537a9;
@@ -41,22 +48,12 @@ DV_INLINE dv_real dv_inverse_sqrt(dv_real x)
   const int steps = 2;
 #endif
   const dv_real half = (dv_real)0.5, three_eighths = (dv_real)0.375;
-  dv_bits bits;
-  dv_real y;
-  memcpy(&bits, &x, sizeof bits);
-  bits = start - (bits >> 1);
-  memcpy(&y, &bits, sizeof y);
+  dv_wide y = (dv_wide)(start - ((dv_wide_bits)x >> 1));
   for (int step = 0; step < steps; ++step) {
-    const dv_real error = 1 - x * y * y;
+    const dv_wide error = 1 - x * y * y;
     y += y * error * (half + three_eighths * error);
   }
   return y;
-}
-
-/* mask ? a : b, lane by lane. */
-DV_INLINE dv_wide dv_wide_select(dv_wide_bits mask, dv_wide a, dv_wide b)
-{
-  return (dv_wide)((mask & (dv_wide_bits)a) | (~mask & (dv_wide_bits)b));
 }
 
 /* The smallest multiple of DV_WIDE that is >= n. */

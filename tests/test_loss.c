@@ -171,6 +171,24 @@ static void test_stride_leaves_gaps_alone(void** state)
   free(grad);
 }
 
+static void test_target_rows_may_lie_anywhere(void** state)
+{
+  const fixture* f = *state;
+  const dv_real* rows[2 * ITEMS];
+  dv_real* apart[2 * ITEMS];
+  dv_loss_values strided, separate;
+  assert_int_equal(dv_loss_forward(f->loss, f->pred, SAMPLES, NULL, ITEMS, &strided), DV_OK);
+  for (size_t r = 0; r < 2 * ITEMS; ++r) {
+    rows[r] = apart[r] = calloc(SAMPLES, sizeof *apart[r]);
+    memcpy(apart[r], f->target + r * SAMPLES, SAMPLES * sizeof *apart[r]);
+  }
+  assert_int_equal(dv_loss_set_target_rows(f->loss, rows), DV_OK);
+  assert_int_equal(dv_loss_forward(f->loss, f->pred, SAMPLES, NULL, ITEMS, &separate), DV_OK);
+  assert_memory_equal(&separate, &strided, sizeof separate);
+  assert_int_equal(dv_loss_set_target(f->loss, f->target, SAMPLES), DV_OK);
+  for (size_t r = 0; r < 2 * ITEMS; ++r) free(apart[r]);
+}
+
 static void test_dropping_the_end_of_rows_is_another_loss(void** state)
 {
   const fixture* f = *state;
@@ -243,6 +261,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(test_total_is_the_weighted_sum, setup, teardown),
     cmocka_unit_test_setup_teardown(test_gradient_is_the_weighted_sum_and_accumulates, setup, teardown),
     cmocka_unit_test_setup_teardown(test_stride_leaves_gaps_alone, setup, teardown),
+    cmocka_unit_test_setup_teardown(test_target_rows_may_lie_anywhere, setup, teardown),
     cmocka_unit_test_setup_teardown(test_dropping_the_end_of_rows_is_another_loss, setup, teardown),
     cmocka_unit_test_setup_teardown(test_refuses_bad_calls, setup, teardown),
     cmocka_unit_test(test_refuses_short_signals_with_a_reason),

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double TIME_CONSTANT_S = 0.006; /* of each one-pole */
+static const double TIME_CONSTANT_S = 0.008; /* of each one-pole */
 static const double NEAR = 1e-4;             /* share of a jump that is made in the last ramp */
 
 void dv_controls_init(dv_controls* c, double rate_hz)

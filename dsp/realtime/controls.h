@@ -39,6 +39,7 @@ typedef enum {
   DV_CONTROL_DELAY_LEVEL,
   DV_CONTROL_REVERB_LEVEL,
   DV_CONTROL_LOOKAHEAD, /* 1: gain through the look-ahead filter, 0: without latency */
+  DV_CONTROL_BYPASS,    /* 1: the input as it came */
   DV_CONTROL_COUNT
 } dv_control;
 

@@ -375,8 +375,11 @@ static void start(dv_conv* c, level* v)
   const size_t block = c->time / v->partition - 1;
   v->next = c->target;
   const uint32_t now = response_of(c, v, 0)->longest, then = response_of(c, v, 1)->longest;
-  age(v, now > then ? now : then);
-  v->out_live[block & 1] = v->reach > 0;
+  /* A level that no response uses keeps the spectra of what sounds: without them a longer response would begin
+     in the middle of a wave. */
+  const bool used = now > 0 || then > 0;
+  age(v, !used ? 1 : now > then ? now : then);
+  v->out_live[block & 1] = used && v->reach > 0;
   if (!v->reach) {
     v->current = v->next;
     return;
@@ -386,7 +389,9 @@ static void start(dv_conv* c, level* v)
                  .silent = silent,
                  .block = block,
                  .step = silent ? v->split : 0,
-                 .end = v->current == v->next ? v->one : v->two};
+                 .end = !used                   ? v->split + 1
+                        : v->current == v->next ? v->one
+                                                : v->two};
   v->job.budget = total_cost(c, v) / v->window + 1;
 }
 

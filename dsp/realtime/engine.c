@@ -17,9 +17,10 @@ static const float SILENT = 1e-12f;    /* -240 dB: less is nothing, so that tail
 
 /* Signals of the running quantum. */
 typedef struct {
-  float dry[DV_QUANTUM], effect[DV_QUANTUM]; /* the input and e, e not late for look-ahead's sake only */
-  float echo[2][DV_QUANTUM];                 /* the delay's output */
-  float wet[2][DV_QUANTUM];                  /* delay and reverb with their levels */
+  float dry[2][DV_QUANTUM];  /* the input */
+  float effect[DV_QUANTUM];  /* e, not late for look-ahead's sake only */
+  float echo[2][DV_QUANTUM]; /* the delay's output */
+  float wet[2][DV_QUANTUM];  /* delay and reverb with their levels */
 } quantum;
 
 struct dv_rt {
@@ -38,7 +39,7 @@ struct dv_rt {
   dv_mono_eq eq;
   dv_dynamics dynamics;
   dv_rt_lookahead* lookahead;
-  float *dry_line, *effect_line; /* rings that delay by the latency */
+  float *dry_line[2], *effect_line; /* rings that delay by the latency */
   size_t line_mask, line_at;
   dv_pingpong* delay;
   dv_conv* reverb;
@@ -100,6 +101,7 @@ static void set_mix_targets(dv_rt* rt)
   dv_controls_set(&rt->controls, DV_CONTROL_DELAY_LEVEL, rt->mix.delay_level);
   dv_controls_set(&rt->controls, DV_CONTROL_REVERB_LEVEL, rt->mix.reverb_level);
   dv_controls_set(&rt->controls, DV_CONTROL_LOOKAHEAD, rt->lookahead_on ? 1.0 : 0.0);
+  dv_controls_set(&rt->controls, DV_CONTROL_BYPASS, rt->mix.bypass);
 }
 
 void dv_rt_set_params(dv_rt* rt, const dv_chain_params* params)
@@ -111,7 +113,7 @@ void dv_rt_set_params(dv_rt* rt, const dv_chain_params* params)
   set_targets(rt);
 }
 
-dv_rt_mix dv_rt_mix_neutral(void) { return (dv_rt_mix){0.0, 0.0, 1.0, 1.0, 1.0}; }
+dv_rt_mix dv_rt_mix_neutral(void) { return (dv_rt_mix){0.0, 0.0, 1.0, 1.0, 1.0, 0.0}; }
 
 void dv_rt_set_mix(dv_rt* rt, const dv_rt_mix* mix)
 {
@@ -122,6 +124,7 @@ void dv_rt_set_mix(dv_rt* rt, const dv_rt_mix* mix)
   own->dry_wet = limited(mix->dry_wet, 0.0, 1.0, own->dry_wet);
   own->delay_level = limited(mix->delay_level, 0.0, 4.0, own->delay_level);
   own->reverb_level = limited(mix->reverb_level, 0.0, 4.0, own->reverb_level);
+  own->bypass = limited(mix->bypass, 0.0, 1.0, own->bypass);
   set_mix_targets(rt);
 }
 
@@ -147,9 +150,9 @@ static bool allocate(dv_rt* rt, double rate_hz)
   size_t length = DV_QUANTUM;
   while (length < dv_rt_lookahead_latency(rt->lookahead) + DV_QUANTUM) length *= 2;
   rt->line_mask = length - 1;
-  rt->dry_line = dv_floats_new(length);
   rt->effect_line = dv_floats_new(length);
-  return rt->dry_line && rt->effect_line;
+  for (int c = 0; c < 2; ++c) rt->dry_line[c] = dv_floats_new(length);
+  return rt->effect_line && rt->dry_line[0] && rt->dry_line[1];
 }
 
 dv_rt* dv_rt_new(const dv_chain_params* params, double rate_hz, dv_error* err)
@@ -196,7 +199,8 @@ void dv_rt_free(dv_rt* rt)
   dv_rt_lookahead_free(rt->lookahead);
   dv_pingpong_free(rt->delay);
   dv_conv_free(rt->reverb);
-  free(rt->dry_line);
+  free(rt->dry_line[0]);
+  free(rt->dry_line[1]);
   free(rt->effect_line);
   dv_rt_response_free(rt->playing);
   dv_rt_response_free(rt->arriving);
@@ -282,20 +286,28 @@ void dv_rt_reset(dv_rt* rt)
   rt->quiet = 0;
   rt->at = rt->line_at = 0;
   memset(&rt->now, 0, sizeof rt->now);
-  memset(rt->dry_line, 0, (rt->line_mask + 1) * sizeof *rt->dry_line);
+  for (int c = 0; c < 2; ++c) memset(rt->dry_line[c], 0, (rt->line_mask + 1) * sizeof(float));
   exchange_responses(rt);
   snap(rt);
 }
 
-DV_HOT static void take_input(dv_rt* rt, const float* in, float* x, size_t n)
+/* NaN is zero. */
+DV_INLINE float take_sample(float in)
 {
-  float* dry = rt->now.dry + rt->at;
+  const float size = fabsf(in);
+  /* a comparison with NaN is false */
+  return size <= INPUT_LIMIT ? in : size <= 3.4e38f ? copysignf(INPUT_LIMIT, in) : 0.0f;
+}
+
+DV_HOT static void take_input(dv_rt* rt, const float* in_left, const float* in_right, float* x, size_t n)
+{
+  float *left = rt->now.dry[0] + rt->at, *right = rt->now.dry[1] + rt->at;
   for (size_t i = 0; i < n; ++i) {
-    const float size = fabsf(in[i]);
-    /* a comparison with NaN is false */
-    const float v = size <= INPUT_LIMIT ? in[i] : size <= 3.4e38f ? copysignf(INPUT_LIMIT, in[i]) : 0.0f;
-    dry[i] = v;
-    x[i] = v * at_sample(&rt->controls, DV_CONTROL_INPUT_GAIN, rt->at + i);
+    const float l = take_sample(in_left[i]), r = take_sample(in_right[i]);
+    left[i] = l;
+    right[i] = r;
+    /* exact where both sides are the same */
+    x[i] = 0.5f * (l + r) * at_sample(&rt->controls, DV_CONTROL_INPUT_GAIN, rt->at + i);
   }
 }
 
@@ -331,20 +343,26 @@ DV_HOT static void apply_gain(dv_rt* rt, const float* x, const float* late_x, co
   for (size_t i = 0; i < n; ++i) e[i] = fabsf(e[i]) < SILENT ? 0.0f : e[i];
 }
 
-DV_HOT static void mix_output(dv_rt* rt, const float* late_dry, float* left, float* right, size_t n)
+/* One side of the output.  Every weight is exact where it ends. */
+DV_INLINE void mix_side(dv_rt* rt, const float* late_dry, int side, float* out, size_t n)
 {
   const dv_controls* c = &rt->controls;
+  const dv_control pan = side ? DV_CONTROL_PAN_RIGHT : DV_CONTROL_PAN_LEFT;
   float dry[DV_QUANTUM];
-  blend(rt, rt->now.dry + rt->at, late_dry, dry, n);
+  blend(rt, rt->now.dry[side] + rt->at, late_dry, dry, n);
   for (size_t i = 0; i < n; ++i) {
     const size_t k = rt->at + i;
-    const float e = rt->now.effect[k], share = at_sample(c, DV_CONTROL_DRY_WET, k);
-    const float gain = at_sample(c, DV_CONTROL_OUTPUT_GAIN, k);
-    const float l = at_sample(c, DV_CONTROL_PAN_LEFT, k) * e + rt->now.wet[0][k];
-    const float r = at_sample(c, DV_CONTROL_PAN_RIGHT, k) * e + rt->now.wet[1][k];
-    left[i] = gain * (share * l + (1.0f - share) * dry[i]);
-    right[i] = gain * (share * r + (1.0f - share) * dry[i]);
+    const float share = at_sample(c, DV_CONTROL_DRY_WET, k), bypass = at_sample(c, DV_CONTROL_BYPASS, k);
+    const float wet = at_sample(c, pan, k) * rt->now.effect[k] + rt->now.wet[side][k];
+    const float mixed = at_sample(c, DV_CONTROL_OUTPUT_GAIN, k) * (share * wet + (1.0f - share) * dry[i]);
+    out[i] = (1.0f - bypass) * mixed + bypass * dry[i];
   }
+}
+
+DV_HOT static void mix_output(dv_rt* rt, float late_dry[2][DV_QUANTUM], float* left, float* right, size_t n)
+{
+  mix_side(rt, late_dry[0], 0, left, n);
+  mix_side(rt, late_dry[1], 1, right, n);
 }
 
 /* Updates the meters with what went in, came out and was taken off. */
@@ -352,21 +370,22 @@ DV_HOT static void measure(dv_rt* rt, const float* left, const float* right, con
 {
   float taken[DV_QUANTUM];
   for (size_t i = 0; i < n; ++i) taken[i] = g[i] < 1.0f ? 1.0f - g[i] : 0.0f;
-  const float now[4] = {dv_peak(rt->now.dry + rt->at, n), dv_peak(left, n), dv_peak(right, n), dv_peak(taken, n)};
+  const float in[2] = {dv_peak(rt->now.dry[0] + rt->at, n), dv_peak(rt->now.dry[1] + rt->at, n)};
+  const float now[4] = {in[0] > in[1] ? in[0] : in[1], dv_peak(left, n), dv_peak(right, n), dv_peak(taken, n)};
   for (int i = 0; i < 4; ++i) rt->peak[i] = rt->peak[i] > now[i] ? rt->peak[i] : now[i];
 }
 
 /* n frames that stay within the running quantum. */
-static void process_part(dv_rt* rt, const float* in, float* left, float* right, size_t n)
+static void process_part(dv_rt* rt, const float* in_left, const float* in_right, float* left, float* right, size_t n)
 {
-  float x[DV_QUANTUM], g[DV_QUANTUM], late_g[DV_QUANTUM + DV_F8], late_x[DV_QUANTUM], late_dry[DV_QUANTUM];
+  float x[DV_QUANTUM], g[DV_QUANTUM], late_g[DV_QUANTUM + DV_F8], late_x[DV_QUANTUM], late_dry[2][DV_QUANTUM];
   const size_t latency = dv_rt_lookahead_latency(rt->lookahead);
-  take_input(rt, in, x, n);
+  take_input(rt, in_left, in_right, x, n);
   dv_mono_eq_process(&rt->eq, &rt->controls, rt->at, x, n);
   dv_dynamics_process(&rt->dynamics, &rt->controls, rt->at, x, g, n);
   dv_rt_lookahead_process(rt->lookahead, rt->at, g, late_g, n);
   through_line(rt, rt->effect_line, latency, x, late_x, n);
-  through_line(rt, rt->dry_line, latency, rt->now.dry + rt->at, late_dry, n);
+  for (int c = 0; c < 2; ++c) through_line(rt, rt->dry_line[c], latency, rt->now.dry[c] + rt->at, late_dry[c], n);
   apply_gain(rt, x, late_x, g, late_g, n);
   mix_output(rt, late_dry, left, right, n);
   measure(rt, left, right, g, n);
@@ -400,7 +419,8 @@ DV_HOT static void sum_wet(dv_rt* rt, float reverb[2][DV_QUANTUM])
 /* Settings still and all memories empty but the EQ's, of which next to nothing is left. */
 static bool nothing_sounds(const dv_rt* rt)
 {
-  if (rt->controls.moving || rt->arriving || dv_peak(rt->now.dry, DV_QUANTUM) > 0.0f) return false;
+  if (rt->controls.moving || rt->arriving) return false;
+  if (dv_peak(rt->now.dry[0], DV_QUANTUM) > 0.0f || dv_peak(rt->now.dry[1], DV_QUANTUM) > 0.0f) return false;
   if (dv_peak(rt->now.effect, DV_QUANTUM) > 0.0f || !dv_pingpong_idle(rt->delay) || !dv_conv_idle(rt->reverb))
     return false;
   double eq = 0.0;
@@ -452,15 +472,16 @@ static void wake(dv_rt* rt)
   rt->asleep = false;
   rt->quiet = 0;
   rt->at = 0;
-  if (missed) process_part(rt, zeros, left, right, missed);
+  if (missed) process_part(rt, zeros, zeros, left, right, missed);
   dv_flush_restore(saved);
 }
 
 /* Zeros on to zeros.  False when there is something to compute. */
-static bool sleep_on(dv_rt* rt, const float* in, float* left, float* right, size_t n)
+static bool sleep_on(dv_rt* rt, const float* in_left, const float* in_right, float* left, float* right, size_t n)
 {
   if (!rt->asleep) return false;
-  if (!(dv_peak(in, n) == 0.0f) || atomic_load_explicit(&rt->incoming, memory_order_relaxed)) {
+  const bool silent = dv_peak(in_left, n) == 0.0f && dv_peak(in_right, n) == 0.0f;
+  if (!silent || atomic_load_explicit(&rt->incoming, memory_order_relaxed)) {
     wake(rt);
     return false;
   }
@@ -472,7 +493,8 @@ static bool sleep_on(dv_rt* rt, const float* in, float* left, float* right, size
   return true;
 }
 
-void dv_rt_process(dv_rt* rt, const float* in, float* left, float* right, size_t frames)
+void dv_rt_process_stereo(dv_rt* rt, const float* in_left, const float* in_right, float* left, float* right,
+                          size_t frames)
 {
   if (!frames) return;
   const dv_flush_state saved = dv_flush_on();
@@ -484,13 +506,18 @@ void dv_rt_process(dv_rt* rt, const float* in, float* left, float* right, size_t
   memset(rt->peak, 0, sizeof rt->peak);
   for (size_t done = 0; done < frames;) {
     const size_t room = DV_QUANTUM - rt->at, n = frames - done < room ? frames - done : room;
-    if (!sleep_on(rt, in + done, left + done, right + done, n)) {
-      process_part(rt, in + done, left + done, right + done, n);
+    if (!sleep_on(rt, in_left + done, in_right + done, left + done, right + done, n)) {
+      process_part(rt, in_left + done, in_right + done, left + done, right + done, n);
       if (rt->at == DV_QUANTUM) end_quantum(rt);
     }
     done += n;
   }
   dv_flush_restore(saved);
+}
+
+void dv_rt_process(dv_rt* rt, const float* in, float* left, float* right, size_t frames)
+{
+  dv_rt_process_stereo(rt, in, in, left, right, frames);
 }
 
 dv_rt_meters dv_rt_get_meters(const dv_rt* rt)

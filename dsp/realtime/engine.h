@@ -8,6 +8,8 @@
  * reverb's FDN is a partitioned convolution with its exact response (dsp/realtime/response.h), computed in
  * another thread and faded in.  All coefficients are those of the fit (dsp/coefficients.h).
  *
+ * Stereo input is averaged into the chain; only what is passed by, dry or bypassed, keeps its sides.
+ *
  * The output depends on the input, on the calls and on where between samples they come, never on how the
  * signal is cut into blocks: internally all work is done in quanta of 64 frames.  Changes glide or crossfade
  * over some 40 ms, beginning with the next quantum, and end exactly on their target.
@@ -42,6 +44,10 @@ DV_REALTIME void dv_rt_reset(dv_rt* rt);
    NaN and infinite samples count as zero, the rest is limited to +-1e5. */
 DV_REALTIME void dv_rt_process(dv_rt* rt, const float* in, float* left, float* right, size_t frames);
 
+/* The same with two inputs; any input may be the same memory as any output. */
+DV_REALTIME void dv_rt_process_stereo(dv_rt* rt, const float* in_left, const float* in_right, float* left, float* right,
+                                      size_t frames);
+
 /* New parameters: all but those of the reverb's response (reverb.input, output, decay, mixing), which are
    ignored here.  Values that are not finite leave the parameter as it was; others are limited to the
    parameter table's range. */
@@ -52,9 +58,10 @@ typedef struct {
   double input_gain_db, output_gain_db; /* -120 .. 100; below -119.9 is silence */
   double dry_wet;                       /* 0: the input, as late as the effects; 1: the effects */
   double delay_level, reverb_level;     /* 0 .. 4, linear, on top of the preset's own */
+  double bypass;                        /* 1: the input as it came, as late as the effects, without gains */
 } dv_rt_mix;
 
-/* 0 dB, 0 dB, 1, 1, 1. */
+/* 0 dB, 0 dB, 1, 1, 1, 0. */
 DV_REALTIME dv_rt_mix dv_rt_mix_neutral(void);
 /* Treats values as dv_rt_set_params does. */
 DV_REALTIME void dv_rt_set_mix(dv_rt* rt, const dv_rt_mix* mix);

@@ -13,7 +13,7 @@ enum { FFT_SIZE = 2 * DV_QUANTUM, BINS = 72, SPECTRUM = 2 * BINS };
 typedef struct {
   double delay;
   float direct[DV_FIR_TAPS];
-  float rest;     /* sum of all others */
+  double rest;    /* sum of all others */
   float* spectra; /* [partition][re, im][BINS], the first being that of taps 64 .. 127 */
 } tap_set;
 
@@ -21,10 +21,12 @@ struct dv_rt_lookahead {
   int before, after;
   size_t partitions;
   dv_rt_fft* fft;
-  float* work; /* four arrays of FFT_SIZE */
-  double* taps;
+  float* work;             /* four arrays of FFT_SIZE */
+  double taps[DV_QUANTUM]; /* of one part */
   tap_set set[2];
-  int current; /* of set; the other fades in */
+  int current;   /* of set; the other fades in */
+  bool changing; /* the other one is being computed, one part a quantum */
+  size_t part;   /* the next */
   double target;
   int fade, fade_quanta;               /* quanta done, -1: no fade */
   float* history;                      /* spectra of the last windows, [slot][SPECTRUM] */
@@ -50,10 +52,9 @@ dv_rt_lookahead* dv_rt_lookahead_new(double rate_hz)
   la->partitions = (taps - 1) / DV_QUANTUM;
   la->fft = dv_rt_fft_new(FFT_SIZE);
   la->work = dv_floats_new(4 * FFT_SIZE);
-  la->taps = calloc((la->partitions + 1) * DV_QUANTUM, sizeof *la->taps);
   la->history = dv_floats_new(la->partitions * SPECTRUM);
   for (int s = 0; s < 2; ++s) la->set[s].spectra = dv_floats_new(la->partitions * SPECTRUM);
-  if (!la->fft || !la->work || !la->taps || !la->history || !la->set[0].spectra || !la->set[1].spectra) {
+  if (!la->fft || !la->work || !la->history || !la->set[0].spectra || !la->set[1].spectra) {
     dv_rt_lookahead_free(la);
     return NULL;
   }
@@ -69,7 +70,6 @@ void dv_rt_lookahead_free(dv_rt_lookahead* la)
   if (!la) return;
   dv_rt_fft_free(la->fft);
   free(la->work);
-  free(la->taps);
   free(la->history);
   free(la->set[0].spectra);
   free(la->set[1].spectra);
@@ -88,25 +88,39 @@ static void real_spectrum(const dv_rt_lookahead* la, float scale, float* out)
   }
 }
 
+/* Taps that weigh gains of age from .. from + DV_QUANTUM - 1 -> la->taps, oldest first; those beyond the filter's
+   end are zero.  Returns how many there are. */
+static size_t taps_of_age(dv_rt_lookahead* la, double delay, size_t from)
+{
+  const int newest = la->after - (int)from, last = newest - DV_QUANTUM + 1;
+  const int oldest = last < -la->before ? -la->before : last;
+  if (oldest > newest) return 0;
+  dv_lookahead_taps(delay, -oldest, newest, la->taps);
+  return (size_t)(newest - oldest) + 1;
+}
+
+/* Part 0 are the direct taps, part p the spectrum of partition p - 1. */
+static void compute_part(dv_rt_lookahead* la, tap_set* set, size_t part)
+{
+  const size_t count = taps_of_age(la, set->delay, part * DV_QUANTUM);
+  if (part == 0) {
+    set->rest = 0.0;
+    for (size_t i = 0; i < DV_FIR_TAPS; ++i) set->direct[i] = (float)la->taps[count - 1 - i];
+    return;
+  }
+  const dv_rt_complex w = work_pair(la, 0);
+  memset(la->work, 0, 2 * FFT_SIZE * sizeof *la->work);
+  for (size_t i = 0; i < count; ++i) {
+    w.re[i] = (float)la->taps[count - 1 - i];
+    set->rest += la->taps[count - 1 - i];
+  }
+  real_spectrum(la, 1.0f / FFT_SIZE, set->spectra + (part - 1) * SPECTRUM);
+}
+
 static void compute_taps(dv_rt_lookahead* la, double delay, tap_set* set)
 {
-  const size_t span = (size_t)(la->before + la->after);
-  dv_lookahead_taps(delay, la->before, la->after, la->taps);
-  for (size_t i = 0; i < DV_FIR_TAPS; ++i) set->direct[i] = (float)la->taps[span - i];
-  double rest = 0.0;
-  const dv_rt_complex w = work_pair(la, 0);
-  for (size_t p = 0; p < la->partitions; ++p) {
-    memset(la->work, 0, 2 * FFT_SIZE * sizeof *la->work);
-    for (size_t i = 0; i < DV_QUANTUM; ++i) {
-      const size_t age = (p + 1) * DV_QUANTUM + i;
-      if (age > span) break;
-      w.re[i] = (float)la->taps[span - age];
-      rest += la->taps[span - age];
-    }
-    real_spectrum(la, 1.0f / FFT_SIZE, set->spectra + p * SPECTRUM);
-  }
-  set->rest = (float)rest;
   set->delay = delay;
+  for (size_t part = 0; part <= la->partitions; ++part) compute_part(la, set, part);
 }
 
 void dv_rt_lookahead_set(dv_rt_lookahead* la, double delay_samples) { la->target = delay_samples; }
@@ -115,6 +129,7 @@ void dv_rt_lookahead_reset(dv_rt_lookahead* la)
 {
   if (la->fade >= 0) la->current = 1 - la->current;
   la->fade = -1;
+  la->changing = false;
   if (la->set[la->current].delay != la->target) compute_taps(la, la->target, &la->set[la->current]);
   la->head = 0;
   la->empty = true;
@@ -131,7 +146,7 @@ static void fill_history(dv_rt_lookahead* la, float g)
   for (size_t s = 0; s < la->partitions; ++s) la->history[s * SPECTRUM] = g * FFT_SIZE;
   for (int i = 0; i < DV_QUANTUM; ++i) {
     la->gains[i] = g;
-    la->partial[0][i] = g * la->set[la->current].rest;
+    la->partial[0][i] = g * (float)la->set[la->current].rest;
   }
 }
 
@@ -213,15 +228,23 @@ static void advance_fade(dv_rt_lookahead* la)
     la->fade = -1;
     la->current = 1 - la->current;
   }
-  if (la->fade < 0 && la->target != la->set[la->current].delay) {
-    compute_taps(la, la->target, &la->set[1 - la->current]);
-    la->fade = 0;
+  if (la->fade >= 0) return;
+  tap_set* other = &la->set[1 - la->current];
+  if (!la->changing) {
+    la->changing = la->target != la->set[la->current].delay;
+    la->part = 0;
+    other->delay = la->target;
   }
+  if (!la->changing) return;
+  compute_part(la, other, la->part);
+  if (++la->part <= la->partitions) return;
+  la->changing = false;
+  la->fade = 0;
 }
 
 bool dv_rt_lookahead_steady(const dv_rt_lookahead* la)
 {
-  return la->fade < 0 && la->target == la->set[la->current].delay && la->steady > la->partitions + 1;
+  return la->fade < 0 && !la->changing && la->target == la->set[la->current].delay && la->steady > la->partitions + 1;
 }
 
 static bool all_equal(const float* x, int n)

@@ -20,7 +20,7 @@ void dv_rt_lookahead_free(dv_rt_lookahead* la);
 /* Forgets all gains and takes the delay set last. */
 DV_REALTIME void dv_rt_lookahead_reset(dv_rt_lookahead* la);
 
-/* D in samples; crossfaded in from the next quantum on. */
+/* D in samples; its taps are computed over the next quanta, one part in each, then crossfaded in. */
 DV_REALTIME void dv_rt_lookahead_set(dv_rt_lookahead* la, double delay_samples);
 
 DV_REALTIME size_t dv_rt_lookahead_latency(const dv_rt_lookahead* la);
