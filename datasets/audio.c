@@ -177,7 +177,7 @@ static dv_status read_sound(int fd, uint64_t file_size, const char* path, dv_aud
   SF_INFO info = {0};
   SNDFILE* file = sf_open_fd(fd, SFM_READ, &info, SF_FALSE);
   if (!file)
-    return dv_fail(err, DV_ERR_FORMAT, "%s: cannot be read as audio (%s); give WAV, AIFF, FLAC or Ogg",
+    return dv_fail(err, DV_ERR_FORMAT, "%s: cannot be read as audio (%s); give WAV, AIFF, FLAC, Ogg or MP3",
                    dv_file_label(path), sf_strerror(NULL));
   dv_status status = check_info(&info, file_size, path, err);
   if (!status) status = check_chunk(fd, file_size, &info, path, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Audio files: WAV, AIFF, FLAC, Ogg and whatever else libsndfile reads; 1 to 64 channels at 8 to 192 kHz.
+/* Audio files: WAV, AIFF, FLAC, Ogg, MP3 and whatever else libsndfile reads; 1 to 64 channels at 8 to 192 kHz.
  *
  * Signals are float in both builds of the library.  Bad files are normal: every function that can fail
  * says which file, what was found in it and what to do. */
@@ -41,7 +41,7 @@ void dv_audio_free(dv_audio* audio);
    DV_ERR_IO         not there, not readable, a folder, a pipe
    DV_ERR_FORMAT     empty, not audio, no frames, damaged, or truncated: fewer frames than its header
                      promises.  Streamed WAV files, whose header leaves the length open, are read to
-                     their end; Ogg files state no length
+                     their end; Ogg files, and MP3 files without a Xing header, state no length
    DV_ERR_ARG        more channels than 64 or a rate outside 8 to 192 kHz
    DV_ERR_NONFINITE  see dv_audio_check_finite
    DV_ERR_NOMEM      the audio does not fit in memory */
