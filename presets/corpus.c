@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "presets/corpus.h"
 #include "datasets/file.h"
+#include "presets/folders.h"
 #include "presets/names.h"
 #include "presets/tracks.h"
 
@@ -17,13 +18,6 @@
 #include <unistd.h>
 
 enum { LOG_DAMP = DV_PRESET_SIZE };
-
-/* DIR/NAME; false when that is longer than a path may be. */
-static bool join(char path[PATH_MAX], const char* dir, const char* name)
-{
-  const int length = snprintf(path, PATH_MAX, "%s/%s", dir, name);
-  return length > 0 && length < PATH_MAX;
-}
 
 static bool ends_with(const char* text, const char* end)
 {
@@ -138,7 +132,7 @@ static dv_status open_corpus(const char* dir, const char* name, char rows_path[P
 {
   char folder[PATH_MAX];
   *tracks = (dv_tracks){0};
-  if (!join(folder, dir, name) || !join(rows_path, folder, "raw_params.npy"))
+  if (!dv_path_join(folder, dir, name) || !dv_path_join(rows_path, folder, "raw_params.npy"))
     return dv_fail(err, DV_ERR_ARG, "%s: the path is too long", dv_file_label(dir));
   if (access(rows_path, R_OK)) return dv_file_error(err, rows_path, "read", errno);
   return dv_tracks_read(folder, tracks, err);
@@ -179,14 +173,13 @@ static dv_status resolve_corpus(const char* corpus, const char* which, const cha
 /* --- Factory presets -------------------------------------------------------------------------------------- */
 
 typedef struct {
-  char* name; /* of the file, without its extension; owned */
-  const char* dir;
+  char* name;    /* of the file, without its extension; owned */
+  size_t folder; /* dv_preset_folder */
 } factory_entry;
 
 typedef struct {
   factory_entry* entries; /* sorted by name; a folder that comes first hides the same name in a later one */
   size_t count;
-  char beside[PATH_MAX]; /* the folder installed beside the running program */
 } factory_list;
 
 static void free_factory(factory_list* list)
@@ -201,7 +194,7 @@ static int by_name(const void* a, const void* b)
   return strcmp(((const factory_entry*)a)->name, ((const factory_entry*)b)->name);
 }
 
-static bool add_factory_entry(factory_list* list, const char* dir, const char* file)
+static bool add_factory_entry(factory_list* list, size_t folder, const char* file)
 {
   const size_t length = strlen(file) - strlen(".json");
   for (size_t i = 0; i < list->count; ++i)
@@ -209,55 +202,32 @@ static bool add_factory_entry(factory_list* list, const char* dir, const char* f
   factory_entry* entries = realloc(list->entries, (list->count + 1) * sizeof *entries);
   if (!entries) return false;
   list->entries = entries;
-  entries[list->count] = (factory_entry){strndup(file, length), dir};
+  entries[list->count] = (factory_entry){strndup(file, length), folder};
   if (!entries[list->count].name) return false;
   ++list->count;
   return true;
 }
 
 /* A folder that is not there holds nothing. */
-static bool add_factory_folder(factory_list* list, const char* dir)
+static bool add_factory_folder(factory_list* list, size_t folder)
 {
-  DIR* stream = opendir(dir);
+  char dir[PATH_MAX];
+  DIR* stream = dv_preset_folder(folder, dir) ? opendir(dir) : NULL;
   bool complete = true;
   const struct dirent* entry;
   while (stream && complete && (entry = readdir(stream)))
     if (entry->d_name[0] != '.' && ends_with(entry->d_name, ".json"))
-      complete = add_factory_entry(list, dir, entry->d_name);
+      complete = add_factory_entry(list, folder, entry->d_name);
   if (stream) closedir(stream);
   return complete;
 }
 
-/* PREFIX/bin/program -> PREFIX/share/diffvox/presets: an installation may have been moved, or made with
-   another prefix than it was configured for. */
-static const char* folder_beside_program(char path[PATH_MAX])
-{
-  char program[PATH_MAX];
-  const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-  if (length < 0) return NULL;
-  program[length] = '\0';
-  for (int level = 0; level < 2; ++level) {
-    char* slash = strrchr(program, '/');
-    if (slash) *slash = '\0';
-  }
-  return join(path, program, DV_PRESET_SUBDIR) ? path : NULL;
-}
-
 static dv_status find_factory(factory_list* list, dv_error* err)
 {
-  const char* const folders[] = {
-    getenv("DIFFVOX_PRESETS"),
-    folder_beside_program(list->beside),
-    DV_PRESET_DIR,
-#ifdef DV_PRESET_SOURCE_DIR
-    DV_PRESET_SOURCE_DIR,
-#endif
-  };
   bool complete = true;
   list->entries = NULL;
   list->count = 0;
-  for (size_t i = 0; i < sizeof folders / sizeof *folders; ++i)
-    if (folders[i] && complete) complete = add_factory_folder(list, folders[i]);
+  for (size_t i = 0; complete && i < DV_PRESET_FOLDERS; ++i) complete = add_factory_folder(list, i);
   if (complete) {
     if (list->count) qsort(list->entries, list->count, sizeof *list->entries, by_name);
     return DV_OK;
@@ -268,10 +238,10 @@ static dv_status find_factory(factory_list* list, dv_error* err)
 
 static dv_status read_factory(const factory_entry* entry, dv_preset* preset, dv_error* err)
 {
-  char path[PATH_MAX];
-  const int length = snprintf(path, sizeof path, "%s/%s.json", entry->dir, entry->name);
-  if (length < 0 || length >= PATH_MAX)
-    return dv_fail(err, DV_ERR_ARG, "%s: the path is too long", dv_file_label(entry->dir));
+  char dir[PATH_MAX], file[NAME_MAX + 1], path[PATH_MAX];
+  snprintf(file, sizeof file, "%s.json", entry->name);
+  if (!dv_preset_folder(entry->folder, dir) || !dv_path_join(path, dir, file))
+    return dv_fail(err, DV_ERR_ARG, "%s: the path is too long", file);
   return dv_preset_read(path, preset, err);
 }
 
@@ -282,10 +252,10 @@ static dv_status pick_factory(const factory_list* list, const char* spec, dv_pre
     if (!strcasecmp(list->entries[i].name, spec)) return read_factory(&list->entries[i], preset, err);
     dv_nearest_name_offer(&nearest, list->entries[i].name);
   }
-  if (!list->count)
+  char dir[PATH_MAX];
+  if (!list->count && dv_preset_folder(DV_PRESET_FOLDER_INSTALLED, dir))
     return dv_fail(err, DV_ERR_ARG,
-                   "No preset '%.80s': no such file, and no factory presets in %.200s; set DIFFVOX_PRESETS", spec,
-                   DV_PRESET_DIR);
+                   "No preset '%.80s': no such file, and no factory presets in %.200s; set DIFFVOX_PRESETS", spec, dir);
   if (nearest.best)
     return dv_fail(err, DV_ERR_ARG, "No preset '%.80s': no such file or factory preset; did you mean '%.80s'?", spec,
                    nearest.best);
@@ -325,7 +295,8 @@ dv_status dv_preset_resolve(const char* spec, const char* corpora_dir, dv_preset
   if (corpus) return resolve_corpus(corpus, which, corpora_dir, preset, err);
   if (ends_with(spec, ".npy") || strstr(spec, ".npy:")) return resolve_npy(spec, preset, err);
   const bool exists = *spec && !stat(spec, &st);
-  if (exists && S_ISDIR(st.st_mode) && join(path, spec, "preset.json")) return dv_preset_read(path, preset, err);
+  if (exists && S_ISDIR(st.st_mode) && dv_path_join(path, spec, "preset.json"))
+    return dv_preset_read(path, preset, err);
   if (exists || ends_with(spec, ".json") || strchr(spec, '/')) return dv_preset_read(spec, preset, err);
   return resolve_factory(spec, preset, err);
 }
@@ -365,7 +336,7 @@ static dv_status list_corpus(const char* dir, const char* corpus, dv_preset_visi
 static bool corpus_is_there(const char* dir, const char* corpus)
 {
   char folder[PATH_MAX], path[PATH_MAX];
-  return join(folder, dir, corpus) && join(path, folder, "raw_params.npy") && access(path, F_OK) == 0;
+  return dv_path_join(folder, dir, corpus) && dv_path_join(path, folder, "raw_params.npy") && access(path, F_OK) == 0;
 }
 
 dv_status dv_preset_list(const char* corpora_dir, dv_preset_visit visit, void* context, dv_error* err)

@@ -2,9 +2,9 @@
 #include "datasets/file.h"
 #include "presets/fields.h"
 #include "presets/preset.h"
+#include "presets/text.h"
 
 #include <jansson.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,21 +98,10 @@ static json_t* preset_tree(const dv_preset* preset)
 
 /* --- Text ----------------------------------------------------------------------------------------------- */
 
-/* The shortest decimal that reads back as the same double. */
-static void print_number(FILE* out, double value)
-{
-  char text[40];
-  for (int digits = 15; digits <= 17; ++digits) {
-    snprintf(text, sizeof text, "%.*g", digits, value);
-    if (!(strtod(text, NULL) < value) && !(strtod(text, NULL) > value)) break;
-  }
-  fputs(text, out);
-}
-
 static void print_scalar(FILE* out, const json_t* node)
 {
   if (json_is_real(node)) {
-    print_number(out, json_real_value(node));
+    dv_text_number(out, json_real_value(node));
     return;
   }
   char* text = json_dumps(node, JSON_ENCODE_ANY);
@@ -172,23 +161,10 @@ static void print_object(FILE* out, json_t* object, int indent)
   fputc('}', out);
 }
 
-static bool print_tree(json_t* root, char** text, size_t* size)
+static void print_tree(FILE* out, void* root)
 {
-  /* A host may have set a locale with a decimal comma. */
-  locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-  FILE* out = plain ? open_memstream(text, size) : NULL;
-  bool complete = false;
-  if (out) {
-    locale_t before = uselocale(plain);
-    print_node(out, root, 0);
-    fputc('\n', out);
-    uselocale(before);
-    complete = !ferror(out);
-    complete &= !fclose(out);
-    if (!complete) free(*text);
-  }
-  if (plain) freelocale(plain);
-  return complete;
+  print_node(out, root, 0);
+  fputc('\n', out);
 }
 
 static dv_status check_gain(const char* name, double gain_db, dv_error* err)
@@ -207,7 +183,7 @@ dv_status dv_preset_print(const dv_preset* preset, char** text, size_t* size, dv
   if (!status) status = check_gain("output_gain_db", preset->output_gain_db, err);
   if (status) return status;
   json_t* root = preset_tree(preset);
-  const bool complete = root && print_tree(root, text, size);
+  const bool complete = root && dv_text_print(print_tree, root, text, size);
   json_decref(root);
   if (complete) return DV_OK;
   *text = NULL;
