@@ -1,231 +1,364 @@
 /* SPDX-License-Identifier: MIT */
 #include "estimator/fit.h"
 
-#include "dsp/chain.h"
-#include "dsp/fft.h"
 #include "dsp/random.h"
 #include "estimator/adam.h"
 #include "estimator/progress.h"
+#include "presets/prior_table.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const double SILENCE_PEAK = 1e-3; /* -60 dBFS */
+static const double PI = 3.14159265358979323846;
 
 void dv_fit_config_reference(dv_fit_config* config)
 {
-  *config = (dv_fit_config){.steps = 2000,
+  *config = (dv_fit_config){.objective = {.chunk_s = 12.0, .overlap_s = 5.0, .batch_limit = 35, .threads = 1},
+                            .steps = 2000,
                             .learning_rate = 0.01,
-                            .chunk_s = 12.0,
-                            .overlap_s = 5.0,
-                            .batch_limit = 35,
-                            .seed = 0,
-                            .threads = 1};
+                            .final_rate = 0.01};
 }
 
+void dv_fit_config_default(dv_fit_config* config)
+{
+  dv_fit_config_reference(config);
+  config->objective.covering = true;
+  config->objective.batch_limit = 8;
+  config->steps = 400;
+  config->learning_rate = 0.1;
+  config->final_rate = 0.001;
+  config->scaled = true;
+  config->keep_last = true;
+}
+
+/* Signs that tell the lines apart: no two have the same in both channels and in the mixing. */
+static void faint_reverb(bool mono, dv_reverb_params* reverb)
+{
+  for (int line = 0; line < DV_FDN_LINES; ++line) {
+    reverb->input[line][0] = reverb->input[line][1] = 0.2;
+    reverb->output[0][line] = line & 1 ? -0.02 : 0.02;
+    reverb->output[1][line] = line & (mono ? 1 : 2) ? -0.02 : 0.02;
+    for (int other = line + 1; other < DV_FDN_LINES; ++other)
+      reverb->mixing[line][other] = (5 * line + 3 * other) % 4 < 2 ? 0.7 : -0.7;
+  }
+}
+
+void dv_fit_default_start(bool mono, dv_chain_params* params)
+{
+  double raw[DV_PARAM_COUNT];
+  dv_effective_to_raw(dv_prior_internal.mean, raw);
+  dv_params_from_raw(raw, params);
+  faint_reverb(mono, &params->reverb);
+  if (mono) params->pan = params->delay.odd_pan = params->delay.even_pan = 0.5;
+}
+
+void dv_fit_transparent_start(bool mono, double gain_db, dv_chain_params* params)
+{
+  dv_fit_default_start(mono, params);
+  params->peak1.gain_db = params->peak2.gain_db = params->lowshelf.gain_db = params->highshelf.gain_db = 0.0;
+  params->lowpass = (dv_pass_params){17990.0, DV_SHELF_Q};
+  params->highpass = (dv_pass_params){17.0, DV_SHELF_Q};
+  params->compressor.makeup_db = gain_db;
+  params->compressor.comp_ratio = 1.001;
+  params->compressor.exp_ratio = 0.999;
+  params->delay.gain = 1e-4;
+  memset(params->reverb.output, 0, sizeof params->reverb.output);
+  params->pan = 0.5;
+}
+
+/* What a checkpoint holds, but for the order of the chunks that follows it. */
 typedef struct {
-  const dv_fit_config* config;
-  const dv_fit_stems* stems;
-  size_t samples, warmup, wanted; /* of a chunk */
-  size_t* starts;                 /* where each used chunk begins in the stems */
-  size_t chunks, dropped, batch;
-  size_t* order; /* chunk indices; the first `batch` are this step's */
-  const dv_real** x;
-  dv_real* target;      /* rows of all chunks */
-  dv_real *pred, *grad; /* rows of the batch */
-  dv_chain* chain;
-  dv_loss* loss;
+  uint64_t step;
   uint64_t random;
-} fit;
+  double raw[DV_PARAM_COUNT];
+  double best[DV_PARAM_COUNT];
+  double m[DV_PARAM_COUNT], v[DV_PARAM_COUNT];
+  double best_objective, best_loss, first_loss;
+  uint64_t best_step;
+  double elapsed_s;
+  uint64_t end;
+  uint64_t chunks;
+} fit_state;
 
-static void release(fit* f)
+struct dv_fit {
+  dv_fit_config config;
+  dv_objective* objective;
+  size_t chunks, batch;
+  size_t* order;                /* chunk indices; the first `batch` are this step's */
+  double scale[DV_PARAM_COUNT]; /* raw units of one unit of the descent; 0 where frozen */
+  fit_state state;
+  double resumed_s; /* clock at which this process began to count */
+  bool last_is_best;
+};
+
+void dv_fit_free(dv_fit* f)
 {
-  free(f->starts);
+  if (!f) return;
+  dv_objective_free(f->objective);
   free(f->order);
-  free(f->x);
-  dv_fft_release(f->target);
-  dv_fft_release(f->pred);
-  dv_fft_release(f->grad);
-  dv_chain_free(f->chain);
-  dv_loss_free(f->loss);
+  free(f);
 }
 
-static double peak(const dv_real* x, size_t n)
+/* --- Units of the descent --------------------------------------------------------------------------------- */
+
+/* Panning of what has none would follow rounding errors. */
+static bool is_pan(int index)
 {
-  double top = 0.0;
-  for (size_t i = 0; i < n; ++i) top = fmax(top, fabs((double)x[i]));
-  return top;
+  static const dv_chain_params none;
+  const double *flat = dv_params_flat_const(&none), *at = flat + index;
+  return at == &none.pan || at == &none.delay.odd_pan || at == &none.delay.even_pan;
 }
 
-static void choose_chunk_length(fit* f)
+static void set_scales(dv_fit* f, bool mono)
 {
-  const size_t chunk = (size_t)lround(f->config->chunk_s * DV_MODEL_RATE_HZ);
-  const size_t overlap = (size_t)lround(f->config->overlap_s * DV_MODEL_RATE_HZ);
-  const bool whole = f->stems->samples <= chunk;
-  f->samples = whole ? f->stems->samples : chunk;
-  f->warmup = whole ? 0 : overlap;
-  f->wanted = f->samples - f->warmup;
-}
-
-static dv_status find_chunks(fit* f, dv_error* err)
-{
-  const size_t candidates = (f->stems->samples - f->samples) / f->wanted + 1;
-  if (peak(f->stems->dry, f->stems->samples) < SILENCE_PEAK)
-    return dv_fail(err, DV_ERR_ARG, "the dry stem is silent (below -60 dBFS) throughout");
-  f->starts = calloc(candidates, sizeof *f->starts);
-  f->order = calloc(candidates, sizeof *f->order);
-  if (!f->starts || !f->order) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", candidates);
-  for (size_t i = 0; i < candidates; ++i) {
-    const size_t start = i * f->wanted, heard = start + f->warmup;
-    const bool quiet = peak(f->stems->wet_left + heard, f->wanted) < SILENCE_PEAK &&
-                       peak(f->stems->wet_right + heard, f->wanted) < SILENCE_PEAK;
-    if (quiet) {
-      ++f->dropped;
-      continue;
-    }
-    f->order[f->chunks] = f->chunks;
-    f->starts[f->chunks++] = start;
+  double deviation[DV_PARAM_COUNT] = {0};
+  if (f->config.scaled) dv_effective_add(dv_prior_internal.deviation, 1.0, deviation);
+  for (int i = 0; i < DV_PARAM_COUNT; ++i) {
+    const dv_parameter* p = dv_parameter_at(i);
+    const bool frozen = (f->config.frozen >> p->effect & 1u) || (mono && is_pan(i));
+    const bool unspread = !f->config.scaled || !(deviation[i] > 0.0);
+    f->scale[i] = frozen ? 0.0 : unspread ? 1.0 : deviation[i];
   }
-  if (f->chunks == 0)
-    return dv_fail(err, DV_ERR_ARG, "the wet stem is silent (below -60 dBFS) in every chunk of %.1f s",
-                   (double)f->samples / DV_MODEL_RATE_HZ);
-  f->batch = f->chunks < f->config->batch_limit ? f->chunks : f->config->batch_limit;
-  return DV_OK;
 }
 
-static dv_status set_targets(fit* f, dv_error* err)
+/* How much of the schedule is over, 0 to 1. */
+static double schedule(const dv_fit* f, double elapsed_s)
 {
-  f->target = dv_fft_alloc(2 * f->chunks * f->wanted);
-  if (!f->target) return dv_fail(err, DV_ERR_NOMEM, "out of memory for the target of %zu chunks", f->chunks);
-  for (size_t i = 0; i < f->chunks; ++i) {
-    const size_t heard = f->starts[i] + f->warmup, bytes = f->wanted * sizeof *f->target;
-    memcpy(f->target + 2 * i * f->wanted, f->stems->wet_left + heard, bytes);
-    memcpy(f->target + (2 * i + 1) * f->wanted, f->stems->wet_right + heard, bytes);
-  }
-  f->loss = dv_loss_new(f->chunks, f->wanted, f->config->threads, err);
-  if (!f->loss) return DV_ERR_ARG;
-  const dv_status status = dv_loss_set_target(f->loss, f->target, f->wanted);
-  return status ? dv_fail(err, status, "the wet stem cannot be a target: %s", dv_status_text(status)) : DV_OK;
+  const double by_steps = (double)f->state.step / (double)f->config.steps;
+  return f->config.max_seconds > 0.0 ? fmax(by_steps, fmin(elapsed_s / f->config.max_seconds, 1.0)) : by_steps;
 }
 
-static dv_status prepare(fit* f, dv_error* err)
+static double rate(const dv_fit* f, double elapsed_s)
 {
-  const dv_fit_config* c = f->config;
-  if (f->stems->samples == 0) return dv_fail(err, DV_ERR_ARG, "the stems are empty");
-  if (!(c->learning_rate > 0.0) || c->batch_limit == 0 || c->threads < 1 || !(c->overlap_s >= 0.0) ||
-      !(c->chunk_s > c->overlap_s))
-    return dv_fail(err, DV_ERR_ARG, "learning rate, batch and threads must be positive, chunks longer than overlaps");
-  choose_chunk_length(f);
-  dv_status status = find_chunks(f, err);
-  if (!status) status = set_targets(f, err);
-  if (status) return status;
-  const dv_chain_config chain = {DV_MODEL_RATE_HZ, f->samples, f->warmup, f->batch, c->threads};
-  status = dv_chain_new(&chain, &f->chain, err);
-  if (status) return status;
-  f->x = calloc(f->batch, sizeof *f->x);
-  f->pred = dv_fft_alloc(2 * f->batch * f->wanted);
-  f->grad = dv_fft_alloc(2 * f->batch * f->wanted);
-  f->random = c->seed;
-  if (!f->x || !f->pred || !f->grad) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", f->batch);
-  return DV_OK;
+  const double first = f->config.learning_rate, last = f->config.final_rate;
+  if (first == last) return first;
+  return last + (first - last) * 0.5 * (1.0 + cos(PI * schedule(f, elapsed_s)));
 }
+
+/* --- One step ------------------------------------------------------------------------------------------------ */
 
 /* The first `batch` of the order become a draw without replacement. */
-static void draw_batch(fit* f)
+static void draw_batch(dv_fit* f)
 {
   for (size_t i = 0; f->batch < f->chunks && i < f->batch; ++i) {
-    const size_t j = i + (size_t)(dv_random(&f->random) % (f->chunks - i)), held = f->order[i];
+    const size_t j = i + (size_t)(dv_random(&f->state.random) % (f->chunks - i)), held = f->order[i];
     f->order[i] = f->order[j];
     f->order[j] = held;
   }
-  for (size_t i = 0; i < f->batch; ++i) f->x[i] = f->stems->dry + f->starts[f->order[i]];
 }
 
-static double regulariser(double log_damp) { return pow(1.0 - exp(log_damp), 2.0); }
-
-/* Loss at raw and its gradient.  DV_ERR_NONFINITE when either is not finite. */
-static dv_status evaluate(fit* f, const double raw[DV_PARAM_COUNT], dv_loss_values* values,
-                          double grad_raw[DV_PARAM_COUNT])
+static void keep_if_best(dv_fit* f, const dv_fit_step* step)
 {
-  dv_chain_params params, grad;
-  memset(&grad, 0, sizeof grad);
-  dv_params_from_raw(raw, &params);
-  draw_batch(f);
-  dv_status status = dv_chain_forward(f->chain, &params, f->x, f->batch, f->pred);
-  if (!status) status = dv_loss_forward(f->loss, f->pred, f->wanted, f->order, f->batch, values);
-  if (!status && !isfinite(values->total)) status = DV_ERR_NONFINITE;
-  if (status) return status;
-  memset(f->grad, 0, 2 * f->batch * f->wanted * sizeof *f->grad);
-  status = dv_loss_backward(f->loss, f->pred, f->wanted, f->grad);
-  if (!status) status = dv_chain_backward(f->chain, &params, f->x, f->batch, f->grad, DV_DELAY_TRAIN, &grad, NULL);
-  if (status) return status;
-  grad.log_damp -= 2.0 * (1.0 - exp(params.log_damp)) * exp(params.log_damp);
-  memset(grad_raw, 0, DV_PARAM_COUNT * sizeof *grad_raw);
-  dv_params_raw_vjp(raw, &grad, grad_raw);
-  return DV_OK;
+  fit_state* s = &f->state;
+  const double objective = step->values.total + step->regulariser;
+  if (s->step == 0) s->first_loss = step->values.total;
+  if (!f->last_is_best && s->step > 0 && !(objective < s->best_objective)) return;
+  s->best_objective = objective;
+  s->best_loss = step->values.total;
+  s->best_step = s->step;
+  memcpy(s->best, s->raw, sizeof s->best);
 }
 
-static dv_status descend(fit* f, double raw[DV_PARAM_COUNT], dv_fit_result* result, dv_fit_callback callback,
-                         void* context, dv_error* err)
+static dv_status update(dv_fit* f, const double gradient[DV_PARAM_COUNT], double elapsed_s)
 {
-  double best[DV_PARAM_COUNT], grad[DV_PARAM_COUNT], m[DV_PARAM_COUNT], v[DV_PARAM_COUNT];
+  fit_state* s = &f->state;
+  double theta[DV_PARAM_COUNT], scaled[DV_PARAM_COUNT];
+  dv_adam adam = {s->step, DV_PARAM_COUNT, s->m, s->v};
   dv_adam_options options = dv_adam_default_options;
-  dv_adam adam;
-  options.learning_rate = f->config->learning_rate;
-  dv_adam_init(&adam, DV_PARAM_COUNT, m, v);
-  memcpy(best, raw, sizeof best);
-  const double start_s = dv_monotonic_s();
-  double best_objective = (double)INFINITY;
-  for (size_t step = 0; step < f->config->steps; ++step) {
-    dv_fit_step report = {.step = step, .steps = f->config->steps};
-    dv_chain_params params;
-    dv_status status = evaluate(f, raw, &report.values, grad);
-    if (status == DV_ERR_NONFINITE) result->end = DV_FIT_NONFINITE;
-    if (status == DV_ERR_NONFINITE && step == 0)
-      return dv_fail(err, status, "the first loss is not finite; bring the stems to full scale");
-    if (status && status != DV_ERR_NONFINITE)
-      return dv_fail(err, status, "the loss could not be evaluated: %s", dv_status_text(status));
-    if (status) break;
-    dv_params_from_raw(raw, &params);
-    report.regulariser = regulariser(params.log_damp);
-    report.elapsed_s = dv_monotonic_s() - start_s;
-    if (step == 0) result->first_loss = report.values.total;
-    if (report.values.total + report.regulariser < best_objective) {
-      best_objective = report.values.total + report.regulariser;
-      result->best_loss = report.values.total;
-      result->best_step = step;
-      memcpy(best, raw, sizeof best);
-    }
-    result->steps_done = step + 1;
-    if (callback && callback(context, &report)) {
-      result->end = DV_FIT_CANCELLED;
-      break;
-    }
-    status = dv_adam_step(&adam, &options, grad, raw);
-    if (status) { /* evaluate has checked the gradient */
-      result->end = DV_FIT_NONFINITE;
-      break;
-    }
+  options.learning_rate = rate(f, elapsed_s);
+  for (int i = 0; i < DV_PARAM_COUNT; ++i) {
+    theta[i] = f->scale[i] > 0.0 ? s->raw[i] / f->scale[i] : 0.0;
+    scaled[i] = gradient[i] * f->scale[i];
   }
-  memcpy(raw, best, sizeof best);
+  const dv_status status = dv_adam_step(&adam, &options, scaled, theta);
+  if (status) return status;
+  for (int i = 0; i < DV_PARAM_COUNT; ++i)
+    if (f->scale[i] > 0.0) s->raw[i] = theta[i] * f->scale[i];
+  if (f->config.scaled) dv_raw_clamp(s->raw);
   return DV_OK;
 }
 
-dv_status dv_fit(const dv_fit_config* config, const dv_fit_stems* stems, dv_chain_params* params, dv_fit_result* result,
-                 dv_fit_callback callback, void* context, dv_error* err)
+static double elapsed(const dv_fit* f) { return f->state.elapsed_s + dv_monotonic_s() - f->resumed_s; }
+
+static void finish(dv_fit* f, dv_fit_end end) { f->state.end = end; }
+
+dv_status dv_fit_advance(dv_fit* f, dv_fit_step* step, bool* more, dv_error* err)
 {
-  fit f = {.config = config, .stems = stems};
-  double raw[DV_PARAM_COUNT];
-  *result = (dv_fit_result){.end = DV_FIT_DONE};
-  dv_status status = dv_params_to_raw(params, raw, err);
-  if (!status) status = prepare(&f, err);
+  fit_state* s = &f->state;
+  double gradient[DV_PARAM_COUNT];
+  *step = (dv_fit_step){.step = s->step, .steps = f->config.steps};
+  *more = false;
+  if (s->end != DV_FIT_RUNNING) return dv_fail(err, DV_ERR_ARG, "the fit has ended");
+  draw_batch(f);
+  dv_status status = dv_objective_evaluate(f->objective, s->raw, f->order, f->batch, &step->values, gradient);
+  if (status == DV_ERR_NONFINITE && s->step == 0)
+    return dv_fail(err, status, "the first loss is not finite; bring the stems to full scale");
+  if (status && status != DV_ERR_NONFINITE)
+    return dv_fail(err, status, "the loss could not be evaluated: %s", dv_status_text(status));
+  step->regulariser = dv_objective_regulariser(s->raw);
+  step->elapsed_s = elapsed(f);
   if (!status) {
-    result->chunks = f.chunks;
-    result->chunks_dropped = f.dropped;
-    status = descend(&f, raw, result, callback, context, err);
+    keep_if_best(f, step);
+    status = update(f, gradient, step->elapsed_s);
   }
-  if (!status) dv_params_from_raw(raw, params);
-  release(&f);
+  if (status) {
+    finish(f, DV_FIT_NONFINITE);
+    return DV_OK;
+  }
+  if (++s->step == f->config.steps) finish(f, DV_FIT_DONE);
+  else if (f->config.max_seconds > 0.0 && step->elapsed_s >= f->config.max_seconds) finish(f, DV_FIT_TIME_UP);
+  *more = s->end == DV_FIT_RUNNING;
+  return DV_OK;
+}
+
+/* --- Beginning and end --------------------------------------------------------------------------------------- */
+
+static dv_status check_config(const dv_fit_config* c, dv_error* err)
+{
+  if (c->steps == 0 || !(c->learning_rate > 0.0) || !(c->final_rate > 0.0) || !(c->max_seconds >= 0.0))
+    return dv_fail(err, DV_ERR_ARG, "steps and learning rates must be positive");
+  return DV_OK;
+}
+
+static dv_status prepare(dv_fit* f, const dv_fit_stems* stems, const dv_chain_params* start, dv_error* err)
+{
+  dv_status status = check_config(&f->config, err);
+  if (!status) status = dv_params_to_raw(start, f->state.raw, err);
+  if (!status) status = dv_objective_new(&f->config.objective, stems, &f->objective, err);
+  if (status) return status;
+  f->chunks = dv_objective_chunks(f->objective);
+  f->batch = f->chunks < f->config.objective.batch_limit ? f->chunks : f->config.objective.batch_limit;
+  f->last_is_best = f->config.keep_last && f->batch < f->chunks;
+  f->order = calloc(f->chunks, sizeof *f->order);
+  if (!f->order) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", f->chunks);
+  for (size_t i = 0; i < f->chunks; ++i) f->order[i] = i;
+  memcpy(f->state.best, f->state.raw, sizeof f->state.best);
+  f->state.random = f->config.seed;
+  f->state.chunks = f->chunks;
+  set_scales(f, stems->wet_left == stems->wet_right);
+  f->resumed_s = dv_monotonic_s();
+  return DV_OK;
+}
+
+dv_status dv_fit_new(const dv_fit_config* config, const dv_fit_stems* stems, const dv_chain_params* start, dv_fit** fit,
+                     dv_error* err)
+{
+  *fit = NULL;
+  dv_fit* f = calloc(1, sizeof *f);
+  if (!f) return dv_fail(err, DV_ERR_NOMEM, "out of memory");
+  f->config = *config;
+  const dv_status status = prepare(f, stems, start, err);
+  if (status) dv_fit_free(f);
+  else *fit = f;
   return status;
+}
+
+void dv_fit_best(const dv_fit* f, dv_chain_params* params)
+{
+  dv_params_from_raw(f->last_is_best && f->state.end != DV_FIT_NONFINITE ? f->state.raw : f->state.best, params);
+}
+
+void dv_fit_get_result(const dv_fit* f, dv_fit_result* result)
+{
+  const fit_state* s = &f->state;
+  *result = (dv_fit_result){.chunks = f->chunks,
+                            .chunks_dropped = dv_objective_dropped(f->objective),
+                            .batch = f->batch,
+                            .steps_done = s->step,
+                            .best_step = s->best_step,
+                            .first_loss = s->first_loss,
+                            .best_loss = s->best_loss,
+                            .elapsed_s = elapsed(f),
+                            .end = (dv_fit_end)s->end};
+}
+
+static void add_weighted(dv_loss_values* sum, const dv_loss_values* values, double weight)
+{
+  sum->mss_lr += weight * values->mss_lr;
+  sum->mss_ms += weight * values->mss_ms;
+  sum->mldr_lr += weight * values->mldr_lr;
+  sum->mldr_ms += weight * values->mldr_ms;
+  sum->total += weight * values->total;
+}
+
+dv_status dv_fit_evaluate(dv_fit* f, const dv_chain_params* params, dv_loss_values* values)
+{
+  double raw[DV_PARAM_COUNT];
+  dv_error ignored;
+  dv_status status = params ? dv_params_to_raw(params, raw, &ignored) : DV_OK;
+  *values = (dv_loss_values){0};
+  size_t* items = calloc(f->batch, sizeof *items);
+  if (!items) return DV_ERR_NOMEM;
+  for (size_t first = 0; !status && first < f->chunks; first += f->batch) {
+    const size_t left = f->chunks - first, count = left < f->batch ? left : f->batch;
+    dv_loss_values part;
+    for (size_t i = 0; i < count; ++i) items[i] = first + i;
+    status = dv_objective_evaluate(f->objective, params ? raw : NULL, items, count, &part, NULL);
+    if (!status) add_weighted(values, &part, (double)count / (double)f->chunks);
+  }
+  free(items);
+  return status;
+}
+
+/* --- Checkpoints ----------------------------------------------------------------------------------------------- */
+
+dv_status dv_fit_save(const dv_fit* f, void** bytes, size_t* size, dv_error* err)
+{
+  const size_t order_bytes = f->chunks * sizeof *f->order;
+  fit_state now = f->state;
+  now.elapsed_s = elapsed(f);
+  *size = sizeof now + order_bytes;
+  char* out = *bytes = malloc(*size);
+  if (!out) return dv_fail(err, DV_ERR_NOMEM, "out of memory for a checkpoint");
+  memcpy(out, &now, sizeof now);
+  memcpy(out + sizeof now, f->order, order_bytes);
+  return DV_OK;
+}
+
+static bool finite_all(const double* x, size_t n)
+{
+  for (size_t i = 0; i < n; ++i)
+    if (!isfinite(x[i])) return false;
+  return true;
+}
+
+static bool state_is_sound(const dv_fit* f, const fit_state* s)
+{
+  return s->chunks == f->chunks && s->step <= f->config.steps && s->end <= DV_FIT_NONFINITE &&
+         s->best_step <= s->step && s->elapsed_s >= 0.0 && finite_all(s->raw, DV_PARAM_COUNT) &&
+         finite_all(s->best, DV_PARAM_COUNT) && finite_all(s->m, DV_PARAM_COUNT) && finite_all(s->v, DV_PARAM_COUNT);
+}
+
+/* A permutation of the chunks. */
+static bool order_is_sound(const size_t* order, size_t chunks)
+{
+  bool sound = true;
+  bool* seen = calloc(chunks, sizeof *seen);
+  for (size_t i = 0; seen && sound && i < chunks; ++i) {
+    sound = order[i] < chunks && !seen[order[i]];
+    if (sound) seen[order[i]] = true;
+  }
+  sound = sound && seen;
+  free(seen);
+  return sound;
+}
+
+dv_status dv_fit_load(dv_fit* f, const void* bytes, size_t size, dv_error* err)
+{
+  const size_t order_bytes = f->chunks * sizeof *f->order;
+  fit_state s;
+  if (size != sizeof s + order_bytes) return dv_fail(err, DV_ERR_FORMAT, "not a state of this fit");
+  memcpy(&s, bytes, sizeof s);
+  size_t* order = malloc(order_bytes);
+  if (!order) return dv_fail(err, DV_ERR_NOMEM, "out of memory for a checkpoint");
+  memcpy(order, (const char*)bytes + sizeof s, order_bytes);
+  const bool sound = state_is_sound(f, &s) && order_is_sound(order, f->chunks);
+  if (sound) {
+    f->state = s;
+    memcpy(f->order, order, order_bytes);
+    f->resumed_s = dv_monotonic_s();
+  }
+  free(order);
+  return sound ? DV_OK : dv_fail(err, DV_ERR_FORMAT, "the state is damaged");
 }

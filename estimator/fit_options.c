@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "estimator/fit_options.h"
+
+#include "estimator/cli.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char USAGE[] =
+  "usage: diffvox-fit DRY WET -o DIR [options]\n"
+  "\n"
+  "Finds the EQ, compressor, ping-pong delay and reverb settings that turn the dry vocal stem DRY into the\n"
+  "wet one WET.  Writes into DIR:\n"
+  "  report.html      what was found, with curves, spectrograms and players: open it in a browser\n"
+  "  preset.json      the settings, in physical units, with the gains that calibrate them to these stems\n"
+  "  preset.lv2       the same as a preset bundle for the plugin\n"
+  "  render.wav       DRY through the settings, at the level of WET\n"
+  "  dry-aligned.wav  DRY as the fit saw it, at its own level; wet.wav: what it was compared with\n"
+  "  losses.csv       the loss at every step\n"
+  "  run.json         options, inputs, alignment, gains, losses, how it ended\n"
+  "\n"
+  "Stems are audio files of any rate from 8 to 192 kHz (WAV, FLAC, Ogg, MP3, AIFF); other rates than 44.1 kHz\n"
+  "are resampled.  DRY of several channels is averaged; WET is mono or stereo.\n"
+  "\n"
+  "what is fitted:\n"
+  "  -n, --steps N           steps of the optimiser (400; 2000 with --reference)\n"
+  "      --max-seconds S     end after S seconds, with the schedule shortened to fit\n"
+  "      --init PRESET       start from a preset: a file, the folder of a fit, a factory or published preset\n"
+  "      --freeze LIST       parts that stay as they start: eq,compressor,delay,reverb,send,pan\n"
+  "      --learning-rate X   first rate (0.1 deviations of the published presets; 0.02 with --init)\n"
+  "      --reference         the published procedure: Adam at a constant 0.01 from its random start\n"
+  "      --seed N            draw of the chunks, and start of --reference (0)\n"
+  "stems:\n"
+  "      --align auto|off|SAMPLES   find how much later WET is, take the stems as they are, or the lag at 44.1 kHz\n"
+  "      --invert            with --align SAMPLES: WET is inverted\n"
+  "      --search SECONDS    how far to look for the lag, 0.001 to 60 (10)\n"
+  "      --lufs off|LUFS     loudness that both stems are brought to (-18), or leave them\n"
+  "running:\n"
+  "  -o, --output DIR        where to write; made if it is missing\n"
+  "      --resume            go on from the checkpoint in DIR; stems and options must be the same\n"
+  "      --checkpoint-seconds S   how often DIR/checkpoint is written (5); 0: after every step\n"
+  "  -j, --threads N         threads (all processors); the result does not depend on it\n"
+  "      --corpora DIR       folder of the published presets, for --init; else $DIFFVOX_CORPORA\n"
+  "      --json              one JSON object a step, and a last one with the result, on standard output\n"
+  "  -q, --quiet             no progress, notes or summary\n"
+  "      --help, --version\n"
+  "\n"
+  "Ctrl-C (or SIGTERM, SIGHUP) ends the fit and writes the best settings so far; --resume goes on from there.\n"
+  "exit status: 0 done, 1 failed, 2 wrong usage, 130 ended by Ctrl-C with results written\n";
+
+typedef struct {
+  const char* name;
+  unsigned effects;
+} part;
+
+static const part parts[] = {
+  {"eq", 1u << DV_EFFECT_PEAK1 | 1u << DV_EFFECT_PEAK2 | 1u << DV_EFFECT_LOWSHELF | 1u << DV_EFFECT_HIGHSHELF |
+           1u << DV_EFFECT_LOWPASS | 1u << DV_EFFECT_HIGHPASS},
+  {"compressor", 1u << DV_EFFECT_COMPRESSOR},
+  {"delay", 1u << DV_EFFECT_DELAY},
+  {"reverb", 1u << DV_EFFECT_REVERB},
+  {"send", 1u << DV_EFFECT_SEND},
+  {"pan", 1u << DV_EFFECT_PAN},
+};
+enum { PARTS = sizeof parts / sizeof *parts };
+
+static int usage_error(const char* what, const char* value) { return dv_cli_usage_error("diffvox-fit", what, value); }
+
+/* A comma-separated list of parts. */
+static bool parse_parts(const char* text, unsigned* effects)
+{
+  while (*text) {
+    const size_t length = strcspn(text, ",");
+    size_t i = 0;
+    while (i < PARTS && (strlen(parts[i].name) != length || strncmp(parts[i].name, text, length))) ++i;
+    if (i == PARTS) return false;
+    *effects |= parts[i].effects;
+    text += length + (text[length] == ',');
+  }
+  return *effects != 0;
+}
+
+static bool parse_align(const char* text, dv_stems_config* stems)
+{
+  double lag;
+  if (!strcmp(text, "auto")) stems->align = DV_ALIGN_AUTO;
+  else if (!strcmp(text, "off")) stems->align = DV_ALIGN_OFF;
+  else if (dv_cli_whole(text, -1e9, 1e9, &lag)) {
+    stems->align = DV_ALIGN_GIVEN;
+    stems->lag_samples = (ptrdiff_t)lag;
+  } else return false;
+  return true;
+}
+
+static bool parse_lufs(const char* text, dv_stems_config* stems)
+{
+  stems->normalise = strcmp(text, "off") != 0;
+  return !stems->normalise || dv_cli_number(text, -60, 0, &stems->lufs);
+}
+
+enum {
+  LEARNING_RATE = 256,
+  SEED,
+  ALIGN,
+  INVERT,
+  SEARCH,
+  LUFS,
+  MAX_SECONDS,
+  INIT,
+  FREEZE,
+  REFERENCE,
+  RESUME,
+  CHECKPOINT,
+  CORPORA,
+  JSON,
+  HELP,
+  VERSION
+};
+
+static const struct option known[] = {{"output", required_argument, NULL, 'o'},
+                                      {"steps", required_argument, NULL, 'n'},
+                                      {"threads", required_argument, NULL, 'j'},
+                                      {"quiet", no_argument, NULL, 'q'},
+                                      {"learning-rate", required_argument, NULL, LEARNING_RATE},
+                                      {"seed", required_argument, NULL, SEED},
+                                      {"align", required_argument, NULL, ALIGN},
+                                      {"invert", no_argument, NULL, INVERT},
+                                      {"search", required_argument, NULL, SEARCH},
+                                      {"lufs", required_argument, NULL, LUFS},
+                                      {"max-seconds", required_argument, NULL, MAX_SECONDS},
+                                      {"init", required_argument, NULL, INIT},
+                                      {"freeze", required_argument, NULL, FREEZE},
+                                      {"reference", no_argument, NULL, REFERENCE},
+                                      {"resume", no_argument, NULL, RESUME},
+                                      {"checkpoint-seconds", required_argument, NULL, CHECKPOINT},
+                                      {"corpora", required_argument, NULL, CORPORA},
+                                      {"json", no_argument, NULL, JSON},
+                                      {"help", no_argument, NULL, HELP},
+                                      {"version", no_argument, NULL, VERSION},
+                                      {0}};
+
+/* What was given, before --reference and --init have decided what the rest is. */
+typedef struct {
+  double steps, learning_rate, seed, threads, max_seconds;
+} numbers;
+
+/* One option; the message when its value is wrong, NULL when all is well. */
+static const char* take(int c, dv_fit_options* o, numbers* n)
+{
+  switch (c) {
+  case 'o': o->output = optarg; return NULL;
+  case 'n': return dv_cli_whole(optarg, 1, 1e9, &n->steps) ? NULL : "--steps wants a whole number from 1, not";
+  case 'j': return dv_cli_whole(optarg, 1, 1024, &n->threads) ? NULL : "--threads wants 1 to 1024, not";
+  case 'q': o->quiet = true; return NULL;
+  case LEARNING_RATE:
+    return dv_cli_number(optarg, 1e-9, 10, &n->learning_rate) ? NULL : "--learning-rate wants 1e-9 to 10, not";
+  case SEED:
+    return dv_cli_whole(optarg, 0, 9007199254740992.0, &n->seed) ? NULL : "--seed wants a whole number from 0, not";
+  case ALIGN: return parse_align(optarg, &o->stems) ? NULL : "--align wants 'auto', 'off' or a number of samples, not";
+  case INVERT: o->stems.polarity = -1; return NULL;
+  case SEARCH:
+    return dv_cli_number(optarg, 1e-3, DV_ALIGN_MAX_SEARCH_S, &o->stems.search_s)
+             ? NULL
+             : "--search wants 0.001 to 60 seconds, not";
+  case LUFS: return parse_lufs(optarg, &o->stems) ? NULL : "--lufs wants 'off' or -60 to 0, not";
+  case MAX_SECONDS:
+    return dv_cli_number(optarg, 1e-3, 1e9, &n->max_seconds) ? NULL : "--max-seconds wants a positive number, not";
+  case INIT: o->init = optarg; return NULL;
+  case FREEZE:
+    o->freeze = optarg;
+    return parse_parts(optarg, &o->fit.frozen) ? NULL
+                                               : "--freeze wants some of eq,compressor,delay,reverb,send,pan, not";
+  case REFERENCE: o->reference = true; return NULL;
+  case RESUME: o->resume = true; return NULL;
+  case CHECKPOINT:
+    return dv_cli_number(optarg, 0, 1e9, &o->checkpoint_s) ? NULL : "--checkpoint-seconds wants a number from 0, not";
+  case CORPORA: o->corpora_dir = optarg; return NULL;
+  case JSON: o->json = true; return NULL;
+  default: return "";
+  }
+}
+
+static void settle(dv_fit_options* o, const numbers* n)
+{
+  const unsigned frozen = o->fit.frozen;
+  if (o->reference) dv_fit_config_reference(&o->fit);
+  else dv_fit_config_default(&o->fit);
+  o->fit.frozen = frozen;
+  if (o->init && !o->reference) o->fit.learning_rate = 0.02;
+  if (n->learning_rate > 0.0) o->fit.learning_rate = n->learning_rate;
+  if (o->reference || o->fit.final_rate > o->fit.learning_rate) o->fit.final_rate = o->fit.learning_rate;
+  if (n->steps > 0.0) o->fit.steps = (size_t)n->steps;
+  o->fit.seed = (uint64_t)n->seed;
+  o->fit.max_seconds = n->max_seconds;
+  const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+  o->fit.objective.threads = n->threads > 0.0 ? (int)n->threads : processors > 0 ? (int)processors : 1;
+}
+
+int dv_fit_options_parse(int argc, char** argv, dv_fit_options* o)
+{
+  numbers n = {0};
+  *o = (dv_fit_options){.checkpoint_s = 5.0};
+  dv_stems_config_default(&o->stems);
+  for (int c; (c = getopt_long(argc, argv, "o:n:j:q", known, NULL)) != -1;) {
+    if (c == HELP) fputs(USAGE, stdout);
+    if (c == VERSION) puts("diffvox-fit " DV_VERSION);
+    if (c == HELP || c == VERSION) return 1;
+    const char* wrong = take(c, o, &n);
+    if (wrong && *wrong) return 1 + usage_error(wrong, optarg);
+    if (wrong) { /* getopt has said what */
+      fputs("see diffvox-fit --help\n", stderr);
+      return 1 + DV_EXIT_USAGE;
+    }
+  }
+  if (argc - optind != 2) return 1 + usage_error("wants two files, DRY and WET", "");
+  if (!o->output || !*o->output) return 1 + usage_error("wants a folder for its results: -o DIR", "");
+  if (o->stems.polarity < 0 && o->stems.align != DV_ALIGN_GIVEN)
+    return 1 + usage_error("--invert goes with --align SAMPLES", "");
+  o->dry = argv[optind];
+  o->wet = argv[optind + 1];
+  settle(o, &n);
+  return 0;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "estimator/objective.h"
+
+#include "dsp/chain.h"
+#include "dsp/fft.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double SILENCE_PEAK = 1e-3; /* -60 dBFS */
+
+struct dv_objective {
+  dv_objective_config config;
+  dv_fit_stems stems;             /* as the chunks see them: covering ones are padded in front */
+  dv_real* padded;                /* their memory then: dry, wet left, wet right */
+  size_t samples, warmup, wanted; /* of a chunk */
+  size_t* starts;                 /* where each used chunk begins in the stems */
+  size_t chunks, dropped, batch;
+  const dv_real** x;
+  dv_real* target;      /* rows of all chunks */
+  dv_real *pred, *grad; /* rows of the batch */
+  dv_chain* chain;
+  dv_loss* loss;
+};
+
+void dv_objective_free(dv_objective* o)
+{
+  if (!o) return;
+  free(o->starts);
+  free(o->x);
+  dv_fft_release(o->padded);
+  dv_fft_release(o->target);
+  dv_fft_release(o->pred);
+  dv_fft_release(o->grad);
+  dv_chain_free(o->chain);
+  dv_loss_free(o->loss);
+  free(o);
+}
+
+size_t dv_objective_chunks(const dv_objective* o) { return o->chunks; }
+size_t dv_objective_dropped(const dv_objective* o) { return o->dropped; }
+
+static double peak(const dv_real* x, size_t n)
+{
+  double top = 0.0;
+  for (size_t i = 0; i < n; ++i) top = fmax(top, fabs((double)x[i]));
+  return top;
+}
+
+static void choose_chunk_length(dv_objective* o)
+{
+  const size_t chunk = (size_t)lround(o->config.chunk_s * DV_MODEL_RATE_HZ);
+  const size_t overlap = (size_t)lround(o->config.overlap_s * DV_MODEL_RATE_HZ);
+  const bool whole = o->stems.samples <= chunk;
+  o->samples = whole ? o->stems.samples : chunk;
+  o->warmup = whole ? 0 : overlap;
+  o->wanted = o->samples - o->warmup;
+}
+
+/* Silence as long as the warm-up before the stems. */
+static dv_status pad_stems(dv_objective* o, dv_error* err)
+{
+  const size_t n = o->stems.samples, length = n + o->warmup;
+  o->padded = dv_fft_alloc(3 * length);
+  if (!o->padded) return dv_fail(err, DV_ERR_NOMEM, "out of memory for stems of %zu samples", n);
+  memset(o->padded, 0, 3 * length * sizeof *o->padded);
+  memcpy(o->padded + o->warmup, o->stems.dry, n * sizeof *o->padded);
+  memcpy(o->padded + length + o->warmup, o->stems.wet_left, n * sizeof *o->padded);
+  memcpy(o->padded + 2 * length + o->warmup, o->stems.wet_right, n * sizeof *o->padded);
+  o->stems = (dv_fit_stems){o->padded, o->padded + length, o->padded + 2 * length, length, o->stems.plain_gain_db};
+  return DV_OK;
+}
+
+/* Number of chunks before the quiet ones are dropped, and where the i-th begins. */
+static size_t candidate_count(const dv_objective* o)
+{
+  const size_t span = o->stems.samples - o->warmup;
+  return o->config.covering ? (span + o->wanted - 1) / o->wanted : span / o->wanted;
+}
+
+static size_t candidate_start(const dv_objective* o, size_t i)
+{
+  const size_t start = i * o->wanted, last = o->stems.samples - o->samples;
+  return start < last ? start : last;
+}
+
+static dv_status find_chunks(dv_objective* o, dv_error* err)
+{
+  const size_t candidates = candidate_count(o);
+  if (peak(o->stems.dry, o->stems.samples) < SILENCE_PEAK)
+    return dv_fail(err, DV_ERR_ARG, "the dry stem is silent (below -60 dBFS) throughout");
+  o->starts = calloc(candidates, sizeof *o->starts);
+  if (!o->starts) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", candidates);
+  for (size_t i = 0; i < candidates; ++i) {
+    const size_t start = candidate_start(o, i), heard = start + o->warmup;
+    const bool quiet = peak(o->stems.wet_left + heard, o->wanted) < SILENCE_PEAK &&
+                       peak(o->stems.wet_right + heard, o->wanted) < SILENCE_PEAK;
+    if (quiet) ++o->dropped;
+    else o->starts[o->chunks++] = start;
+  }
+  if (o->chunks == 0)
+    return dv_fail(err, DV_ERR_ARG, "the wet stem is silent (below -60 dBFS) in every chunk of %.1f s",
+                   (double)o->samples / DV_MODEL_RATE_HZ);
+  o->batch = o->chunks < o->config.batch_limit ? o->chunks : o->config.batch_limit;
+  return DV_OK;
+}
+
+static dv_status set_targets(dv_objective* o, dv_error* err)
+{
+  o->target = dv_fft_alloc(2 * o->chunks * o->wanted);
+  if (!o->target) return dv_fail(err, DV_ERR_NOMEM, "out of memory for the target of %zu chunks", o->chunks);
+  for (size_t i = 0; i < o->chunks; ++i) {
+    const size_t heard = o->starts[i] + o->warmup, bytes = o->wanted * sizeof *o->target;
+    memcpy(o->target + 2 * i * o->wanted, o->stems.wet_left + heard, bytes);
+    memcpy(o->target + (2 * i + 1) * o->wanted, o->stems.wet_right + heard, bytes);
+  }
+  o->loss = dv_loss_new(o->chunks, o->wanted, o->config.threads, err);
+  if (!o->loss) return DV_ERR_ARG;
+  const dv_status status = dv_loss_set_target(o->loss, o->target, o->wanted);
+  return status ? dv_fail(err, status, "the wet stem cannot be a target: %s", dv_status_text(status)) : DV_OK;
+}
+
+static dv_status prepare(dv_objective* o, dv_error* err)
+{
+  const dv_objective_config* c = &o->config;
+  if (o->stems.samples == 0) return dv_fail(err, DV_ERR_ARG, "the stems are empty");
+  if (c->batch_limit == 0 || c->threads < 1 || !(c->overlap_s >= 0.0) || !(c->chunk_s > c->overlap_s))
+    return dv_fail(err, DV_ERR_ARG, "batch and threads must be positive, chunks longer than overlaps");
+  choose_chunk_length(o);
+  dv_status status = c->covering && o->warmup ? pad_stems(o, err) : DV_OK;
+  if (!status) status = find_chunks(o, err);
+  if (!status) status = set_targets(o, err);
+  if (status) return status;
+  const dv_chain_config chain = {DV_MODEL_RATE_HZ, o->samples, o->warmup, o->batch, c->threads};
+  status = dv_chain_new(&chain, &o->chain, err);
+  if (status) return status;
+  o->x = calloc(o->batch, sizeof *o->x);
+  o->pred = dv_fft_alloc(2 * o->batch * o->wanted);
+  o->grad = dv_fft_alloc(2 * o->batch * o->wanted);
+  if (!o->x || !o->pred || !o->grad) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", o->batch);
+  return DV_OK;
+}
+
+dv_status dv_objective_new(const dv_objective_config* config, const dv_fit_stems* stems, dv_objective** objective,
+                           dv_error* err)
+{
+  *objective = NULL;
+  dv_objective* o = calloc(1, sizeof *o);
+  if (!o) return dv_fail(err, DV_ERR_NOMEM, "out of memory");
+  o->config = *config;
+  o->stems = *stems;
+  const dv_status status = prepare(o, err);
+  if (status) dv_objective_free(o);
+  else *objective = o;
+  return status;
+}
+
+static double damping_error(double log_damp) { return 1.0 - exp(log_damp); }
+
+double dv_objective_regulariser(const double raw[DV_PARAM_COUNT])
+{
+  dv_chain_params params;
+  dv_params_from_raw(raw, &params);
+  return damping_error(params.log_damp) * damping_error(params.log_damp);
+}
+
+/* The dry chunks themselves, on both channels. */
+static void copy_unprocessed(dv_objective* o, size_t count)
+{
+  const dv_real gain = (dv_real)pow(10.0, o->stems.plain_gain_db / 20.0);
+  for (size_t row = 0; row < 2 * count; ++row)
+    for (size_t i = 0; i < o->wanted; ++i) o->pred[row * o->wanted + i] = gain * o->x[row / 2][o->warmup + i];
+}
+
+dv_status dv_objective_evaluate(dv_objective* o, const double raw[DV_PARAM_COUNT], const size_t* items, size_t count,
+                                dv_loss_values* values, double grad_raw[DV_PARAM_COUNT])
+{
+  if (count == 0 || count > o->batch || (!raw && grad_raw)) return DV_ERR_ARG;
+  dv_chain_params params, grad;
+  dv_status status = DV_OK;
+  for (size_t i = 0; i < count; ++i) o->x[i] = o->stems.dry + o->starts[items[i]];
+  if (raw) {
+    dv_params_from_raw(raw, &params);
+    status = dv_chain_forward(o->chain, &params, o->x, count, o->pred);
+  } else copy_unprocessed(o, count);
+  if (!status) status = dv_loss_forward(o->loss, o->pred, o->wanted, items, count, values);
+  if (!status && !isfinite(values->total)) status = DV_ERR_NONFINITE;
+  if (status || !grad_raw) return status;
+  memset(&grad, 0, sizeof grad);
+  memset(o->grad, 0, 2 * count * o->wanted * sizeof *o->grad);
+  status = dv_loss_backward(o->loss, o->pred, o->wanted, o->grad);
+  if (!status) status = dv_chain_backward(o->chain, &params, o->x, count, o->grad, DV_DELAY_TRAIN, &grad, NULL);
+  if (status) return status;
+  grad.log_damp -= 2.0 * damping_error(params.log_damp) * exp(params.log_damp);
+  memset(grad_raw, 0, DV_PARAM_COUNT * sizeof *grad_raw);
+  dv_params_raw_vjp(raw, &grad, grad_raw);
+  return DV_OK;
+}

@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: MIT */
+/* The fit on short stems made here: a voice-like signal, and the same through a known chain. */
+#include "dsp/render.h"
+#include "estimator/fit.h"
+#include "support/dv_test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FRAMES = 66150, STEPS = 6, MAX_STEPS = 32 }; /* 1.5 s */
+
+/* What every test starts from. */
+typedef struct {
+  dv_real *dry, *left, *right;
+} signals;
+
+static int make_signals(void** state)
+{
+  static signals s;
+  uint64_t seed = 3;
+  dv_chain_params p;
+  dv_error err;
+  s.dry = malloc(FRAMES * sizeof *s.dry);
+  s.left = malloc(FRAMES * sizeof *s.left);
+  s.right = malloc(FRAMES * sizeof *s.right);
+  if (!s.dry || !s.left || !s.right) return -1;
+  for (size_t n = 0; n < FRAMES; ++n) {
+    const double t = (double)n / DV_MODEL_RATE_HZ, burst = exp(-6.0 * fmod(t, 0.4));
+    const double tone = sin(6.283185307179586 * 180.0 * t) + 0.2 * dv_rand(&seed);
+    s.dry[n] = (dv_real)(0.3 * burst * tone);
+  }
+  dv_fit_default_start(false, &p);
+  p.peak1 = (dv_peak_params){5.0, 900.0, 1.0};
+  p.highshelf.gain_db = 4.0;
+  p.compressor.comp_threshold_db = -30.0;
+  p.compressor.comp_ratio = 4.0;
+  p.pan = 0.4;
+  *state = &s;
+  return dv_render(&p, DV_MODEL_RATE_HZ, s.dry, FRAMES, 0, s.left, s.right, NULL, NULL, &err) ? -1 : 0;
+}
+
+static int free_signals(void** state)
+{
+  const signals* s = *state;
+  free(s->dry);
+  free(s->left);
+  free(s->right);
+  return 0;
+}
+
+static dv_fit_stems stereo(const signals* s) { return (dv_fit_stems){s->dry, s->left, s->right, FRAMES, -3.0}; }
+
+/* The default method, short. */
+static dv_fit_config short_config(void)
+{
+  dv_fit_config c;
+  dv_fit_config_default(&c);
+  c.steps = STEPS;
+  return c;
+}
+
+/* The same where each step sees two of the stems' five chunks. */
+static dv_fit_config drawn_config(void)
+{
+  dv_fit_config c = short_config();
+  c.objective.chunk_s = 0.5;
+  c.objective.overlap_s = 0.2;
+  c.objective.batch_limit = 2;
+  return c;
+}
+
+static dv_fit* new_fit(const dv_fit_config* config, const dv_fit_stems* stems)
+{
+  dv_chain_params start;
+  dv_error err = {""};
+  dv_fit* fit;
+  dv_fit_default_start(stems->wet_left == stems->wet_right, &start);
+  if (dv_fit_new(config, stems, &start, &fit, &err)) fail_msg("%s", err.text);
+  return fit;
+}
+
+/* What came out of a fit. */
+typedef struct {
+  double totals[MAX_STEPS];
+  size_t count;
+  dv_chain_params params;
+  dv_fit_result result;
+} outcome;
+
+/* At most `steps` more steps. */
+static void advance(dv_fit* fit, size_t steps, outcome* o)
+{
+  bool more = true;
+  dv_error err = {""};
+  for (size_t i = 0; more && i < steps; ++i) {
+    dv_fit_step step;
+    if (dv_fit_advance(fit, &step, &more, &err)) fail_msg("%s", err.text);
+    assert_int_equal(step.step, o->count);
+    assert_true(o->count < MAX_STEPS);
+    o->totals[o->count++] = step.values.total;
+  }
+  dv_fit_best(fit, &o->params);
+  dv_fit_get_result(fit, &o->result);
+}
+
+static outcome run(const dv_fit_config* config, const dv_fit_stems* stems)
+{
+  outcome o = {.count = 0};
+  dv_fit* fit = new_fit(config, stems);
+  advance(fit, MAX_STEPS, &o);
+  dv_fit_free(fit);
+  return o;
+}
+
+static void assert_same_outcome(const outcome* a, const outcome* b)
+{
+  assert_int_equal(a->count, b->count);
+  assert_memory_equal(a->totals, b->totals, a->count * sizeof *a->totals);
+  assert_memory_equal(&a->params, &b->params, sizeof a->params);
+  assert_int_equal(a->result.best_step, b->result.best_step);
+}
+
+/* --- The descent ------------------------------------------------------------------------------------------- */
+
+static void test_a_fit_descends(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = short_config();
+  config.steps = 16;
+  dv_fit* fit = new_fit(&config, &stems);
+  outcome o = {.count = 0};
+  dv_loss_values before, after;
+  dv_fit_best(fit, &o.params);
+  assert_int_equal(dv_fit_evaluate(fit, &o.params, &before), DV_OK);
+  advance(fit, MAX_STEPS, &o);
+  assert_int_equal(dv_fit_evaluate(fit, &o.params, &after), DV_OK);
+  dv_fit_free(fit);
+  print_message("%.4f -> %.4f in %zu steps\n", before.total, after.total, o.count);
+  assert_int_equal(o.count, 16);
+  assert_int_equal(o.result.end, DV_FIT_DONE);
+  assert_true(after.total < 0.8 * before.total);
+}
+
+/* The best of the steps is what is handed out, where all of them see the same chunks. */
+static void test_the_lowest_loss_is_kept(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = short_config();
+  config.learning_rate = config.final_rate = 2.0; /* too fast: the loss jumps about */
+  dv_fit* fit = new_fit(&config, &stems);
+  outcome o = {.count = 0};
+  dv_loss_values kept;
+  advance(fit, MAX_STEPS, &o);
+  assert_int_equal(dv_fit_evaluate(fit, &o.params, &kept), DV_OK);
+  dv_fit_free(fit);
+  double lowest = o.totals[0];
+  for (size_t i = 1; i < o.count; ++i) lowest = fmin(lowest, o.totals[i]);
+  assert_close(o.result.best_loss, lowest, 0.0, 0.0);
+  assert_close(o.totals[o.result.best_step], lowest, 0.0, 0.0);
+  assert_close(kept.total, lowest, 1e-6, 0.0);
+}
+
+static void test_the_same_seed_gives_the_same_fit(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  const dv_fit_config config = drawn_config();
+  const outcome first = run(&config, &stems), again = run(&config, &stems);
+  assert_same_outcome(&first, &again);
+}
+
+static void test_another_seed_draws_other_chunks(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = drawn_config();
+  const outcome first = run(&config, &stems);
+  config.seed = 1;
+  const outcome other = run(&config, &stems);
+  assert_memory_not_equal(first.totals, other.totals, first.count * sizeof *first.totals);
+}
+
+static void test_threads_change_nothing(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = drawn_config();
+  const outcome one = run(&config, &stems);
+  config.objective.threads = 2;
+  const outcome two = run(&config, &stems);
+  assert_same_outcome(&one, &two);
+}
+
+static void test_frozen_effects_stay_bit_for_bit(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = short_config();
+  config.frozen = 1u << DV_EFFECT_PEAK1 | 1u << DV_EFFECT_LOWPASS | 1u << DV_EFFECT_COMPRESSOR | 1u << DV_EFFECT_REVERB;
+  dv_fit* fit = new_fit(&config, &stems);
+  outcome o = {.count = 0};
+  dv_chain_params start;
+  dv_fit_best(fit, &start);
+  advance(fit, 3, &o);
+  dv_fit_best(fit, &o.params);
+  dv_fit_free(fit);
+  const double *a = dv_params_flat(&start), *b = dv_params_flat(&o.params);
+  size_t moved = 0;
+  for (int i = 0; i < DV_PARAM_COUNT; ++i) {
+    char name[64];
+    dv_parameter_name(i, name, sizeof name);
+    const bool same = !memcmp(a + i, b + i, sizeof *a);
+    if (config.frozen >> dv_parameter_at(i)->effect & 1u && !same) fail_msg("%s moved", name);
+    moved += !same;
+  }
+  assert_true(moved > 10);
+}
+
+/* Adam as it is published, written down a second time. */
+static void test_reference_steps_are_adam_s(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config;
+  dv_fit_config_reference(&config);
+  config.steps = 5;
+  dv_chain_params start;
+  dv_error err = {""};
+  dv_fit* fit;
+  outcome o = {.count = 0};
+  dv_params_initial(7, &start);
+  if (dv_fit_new(&config, &stems, &start, &fit, &err)) fail_msg("%s", err.text);
+  advance(fit, MAX_STEPS, &o);
+  dv_fit_free(fit);
+  dv_objective* objective;
+  double raw[DV_PARAM_COUNT], m[DV_PARAM_COUNT] = {0}, v[DV_PARAM_COUNT] = {0};
+  const size_t item = 0;
+  assert_int_equal(dv_params_to_raw(&start, raw, &err), DV_OK);
+  assert_int_equal(dv_objective_new(&config.objective, &stems, &objective, &err), DV_OK);
+  for (int step = 0; step < 5; ++step) {
+    double g[DV_PARAM_COUNT];
+    dv_loss_values values;
+    assert_int_equal(dv_objective_evaluate(objective, raw, &item, 1, &values, g), DV_OK);
+    assert_close(o.totals[step], values.total, 1e-6, 0.0);
+    for (int i = 0; i < DV_PARAM_COUNT; ++i) {
+      m[i] = 0.9 * m[i] + 0.1 * g[i];
+      v[i] = 0.999 * v[i] + 0.001 * g[i] * g[i];
+      const double mean = m[i] / (1.0 - pow(0.9, step + 1)), square = v[i] / (1.0 - pow(0.999, step + 1));
+      raw[i] -= 0.01 * mean / (sqrt(square) + 1e-8);
+    }
+  }
+  dv_objective_free(objective);
+}
+
+static void test_time_ends_a_fit(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = short_config();
+  config.steps = 1000000;
+  config.max_seconds = 0.02;
+  const outcome o = run(&config, &stems);
+  assert_int_equal(o.result.end, DV_FIT_TIME_UP);
+  assert_true(o.count >= 1 && o.count < MAX_STEPS);
+}
+
+/* Nothing tells left from right, so nothing may move them apart. */
+static void test_a_mono_wet_stem_keeps_the_channels_alike(void** state)
+{
+  const signals* s = *state;
+  const dv_fit_stems stems = {s->dry, s->left, s->left, FRAMES, -3.0};
+  const dv_fit_config config = short_config();
+  const outcome o = run(&config, &stems);
+  dv_real *left = malloc(FRAMES * sizeof *left), *right = malloc(FRAMES * sizeof *right);
+  dv_error err = {""};
+  double difference = 0.0, power = 0.0;
+  assert_true(left && right);
+  if (dv_render(&o.params, DV_MODEL_RATE_HZ, s->dry, FRAMES, 0, left, right, NULL, NULL, &err))
+    fail_msg("%s", err.text);
+  for (size_t i = 0; i < FRAMES; ++i) {
+    const double l = (double)left[i], r = (double)right[i];
+    difference += (l - r) * (l - r);
+    power += l * l;
+  }
+  free(left);
+  free(right);
+  assert_close(o.params.pan, 0.5, 0.0, 0.0);
+  assert_close(o.params.delay.odd_pan, 0.5, 0.0, 0.0);
+  assert_close(o.params.delay.even_pan, 0.5, 0.0, 0.0);
+  print_message("side: %.1f dB\n", 10.0 * log10(difference / power + 1e-30));
+  assert_true(difference <= 1e-10 * power);
+}
+
+/* --- States ------------------------------------------------------------------------------------------------- */
+
+static dv_fit* reload(const dv_fit* fit, const dv_fit_config* config, const dv_fit_stems* stems)
+{
+  void* bytes;
+  size_t size;
+  dv_error err = {""};
+  dv_fit* other = new_fit(config, stems);
+  if (dv_fit_save(fit, &bytes, &size, &err)) fail_msg("%s", err.text);
+  if (dv_fit_load(other, bytes, size, &err)) fail_msg("%s", err.text);
+  free(bytes);
+  return other;
+}
+
+static void expect_continuation(const dv_fit_config* config, const dv_fit_stems* stems)
+{
+  const outcome whole = run(config, stems);
+  for (size_t cut = 0; cut <= STEPS; cut += 2) {
+    outcome parts = {.count = 0};
+    dv_fit* fit = new_fit(config, stems);
+    advance(fit, cut, &parts);
+    dv_fit* other = reload(fit, config, stems);
+    dv_fit_free(fit);
+    dv_fit_get_result(other, &parts.result);
+    if (parts.result.end == DV_FIT_RUNNING) advance(other, MAX_STEPS, &parts);
+    else dv_fit_best(other, &parts.params);
+    dv_fit_free(other);
+    assert_same_outcome(&whole, &parts);
+  }
+}
+
+static void test_a_saved_state_continues_bit_for_bit(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  const dv_fit_config config = short_config();
+  expect_continuation(&config, &stems);
+}
+
+static void test_a_saved_state_continues_the_draws(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  const dv_fit_config config = drawn_config();
+  expect_continuation(&config, &stems);
+}
+
+static void test_damaged_states_are_refused_and_change_nothing(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  const dv_fit_config config = drawn_config();
+  dv_fit* fit = new_fit(&config, &stems);
+  outcome untouched = run(&config, &stems), o = {.count = 0};
+  unsigned char* bytes;
+  size_t size;
+  const double nan = (double)NAN;
+  const size_t many = 1000000;
+  dv_error err = {""};
+  assert_int_equal(dv_fit_save(fit, (void**)&bytes, &size, &err), DV_OK);
+  unsigned char* damaged = malloc(size);
+  assert_non_null(damaged);
+  /* the step, a parameter, and an index of the order of chunks */
+  const size_t places[] = {0, 3 * sizeof(double), size - sizeof(size_t)};
+  const void* const values[] = {&many, &nan, &many};
+  for (size_t i = 0; i < 3; ++i) {
+    memcpy(damaged, bytes, size);
+    memcpy(damaged + places[i], values[i], sizeof(double));
+    assert_int_equal(dv_fit_load(fit, damaged, size, &err), DV_ERR_FORMAT);
+  }
+  memcpy(damaged, bytes, size); /* one chunk twice */
+  memcpy(damaged + size - sizeof(size_t), bytes + size - 2 * sizeof(size_t), sizeof(size_t));
+  assert_int_equal(dv_fit_load(fit, damaged, size, &err), DV_ERR_FORMAT);
+  for (size_t cut = 0; cut < size; cut += 97) assert_int_equal(dv_fit_load(fit, bytes, cut, &err), DV_ERR_FORMAT);
+  free(damaged);
+  free(bytes);
+  advance(fit, MAX_STEPS, &o);
+  dv_fit_free(fit);
+  assert_same_outcome(&untouched, &o);
+}
+
+static void test_a_state_of_other_chunks_is_refused(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  const dv_fit_config drawn = drawn_config(), whole = short_config();
+  dv_fit *fit = new_fit(&drawn, &stems), *other = new_fit(&whole, &stems);
+  void* bytes;
+  size_t size;
+  dv_error err = {""};
+  assert_int_equal(dv_fit_save(fit, &bytes, &size, &err), DV_OK);
+  assert_int_equal(dv_fit_load(other, bytes, size, &err), DV_ERR_FORMAT);
+  free(bytes);
+  dv_fit_free(fit);
+  dv_fit_free(other);
+}
+
+/* --- What cannot be fitted ---------------------------------------------------------------------------------- */
+
+static void test_stems_that_are_not_numbers_are_refused(void** state)
+{
+  const signals* s = *state;
+  const dv_fit_config config = short_config();
+  dv_real* bad = malloc(FRAMES * sizeof *bad);
+  assert_non_null(bad);
+  for (int wet = 0; wet < 2; ++wet) {
+    dv_chain_params start;
+    dv_error err = {""};
+    dv_fit* fit;
+    dv_fit_step step;
+    bool more;
+    memcpy(bad, wet ? s->right : s->dry, FRAMES * sizeof *bad);
+    bad[FRAMES / 2] = NAN;
+    const dv_fit_stems stems = {wet ? s->dry : bad, s->left, wet ? bad : s->right, FRAMES, 0.0};
+    dv_fit_default_start(false, &start);
+    dv_status status = dv_fit_new(&config, &stems, &start, &fit, &err);
+    if (!status) status = dv_fit_advance(fit, &step, &more, &err);
+    assert_int_equal(status, DV_ERR_NONFINITE);
+    assert_true(strlen(err.text) > 10);
+    dv_fit_free(fit);
+  }
+  free(bad);
+}
+
+static void test_a_loss_that_overflows_ends_with_the_best_before(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config;
+  dv_fit_config_reference(&config);
+  config.steps = 20;
+  config.learning_rate = config.final_rate = 1e5; /* make-up of 1e5 dB */
+  dv_fit* fit = new_fit(&config, &stems);
+  dv_chain_params start;
+  dv_error err = {""};
+  dv_fit_step step;
+  bool more = true;
+  outcome o = {.count = 0};
+  dv_fit_best(fit, &start);
+  advance(fit, MAX_STEPS, &o);
+  assert_int_equal(o.result.end, DV_FIT_NONFINITE);
+  assert_true(o.count < 20);
+  assert_int_equal(o.result.best_step, 0);
+  assert_memory_equal(&o.params, &start, sizeof start);
+  assert_int_equal(dv_fit_advance(fit, &step, &more, &err), DV_ERR_ARG);
+  dv_fit_free(fit);
+}
+
+static void test_bad_configurations_and_starts_are_refused(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config configs[6];
+  for (size_t i = 0; i < 6; ++i) configs[i] = short_config();
+  configs[0].steps = 0;
+  configs[1].learning_rate = -1.0;
+  configs[2].final_rate = (double)NAN;
+  configs[3].max_seconds = -1.0;
+  configs[4].objective.overlap_s = configs[4].objective.chunk_s;
+  dv_chain_params start;
+  for (size_t i = 0; i < 6; ++i) {
+    dv_error err = {""};
+    dv_fit* fit;
+    dv_fit_default_start(false, &start);
+    if (i == 5) start.peak1.freq_hz = 1e9;
+    assert_int_equal(dv_fit_new(&configs[i], &stems, &start, &fit, &err), DV_ERR_ARG);
+    assert_null(fit);
+    assert_true(strlen(err.text) > 10);
+  }
+}
+
+/* --- What is compared --------------------------------------------------------------------------------------- */
+
+static void test_no_parameters_are_the_dry_stem_itself(void** state)
+{
+  const signals* s = *state;
+  const dv_fit_stems stems = stereo(s);
+  const dv_fit_config config = short_config();
+  const dv_real gain = (dv_real)pow(10.0, stems.plain_gain_db / 20.0);
+  dv_error err = {""};
+  dv_loss* loss = dv_loss_new(1, FRAMES, 1, &err);
+  dv_real *pred = malloc(2 * FRAMES * sizeof *pred), *target = malloc(2 * FRAMES * sizeof *target);
+  dv_loss_values want, got;
+  assert_true(loss && pred && target);
+  for (size_t i = 0; i < FRAMES; ++i) pred[i] = pred[FRAMES + i] = gain * s->dry[i];
+  memcpy(target, s->left, FRAMES * sizeof *target);
+  memcpy(target + FRAMES, s->right, FRAMES * sizeof *target);
+  assert_int_equal(dv_loss_set_target(loss, target, FRAMES), DV_OK);
+  assert_int_equal(dv_loss_forward(loss, pred, FRAMES, NULL, 1, &want), DV_OK);
+  dv_fit* fit = new_fit(&config, &stems);
+  assert_int_equal(dv_fit_evaluate(fit, NULL, &got), DV_OK);
+  dv_fit_free(fit);
+  dv_loss_free(loss);
+  free(pred);
+  free(target);
+  assert_close(got.total, want.total, 1e-6, 0.0);
+}
+
+/* Loss of a wet stem that is the dry one but for 0.1 s of noise from `at` on. */
+static double loss_of_noise(const signals* s, bool covering, size_t at)
+{
+  dv_fit_config config = drawn_config();
+  dv_real* wet = malloc(FRAMES * sizeof *wet);
+  uint64_t seed = 5;
+  dv_loss_values values;
+  assert_non_null(wet);
+  memcpy(wet, s->dry, FRAMES * sizeof *wet);
+  for (size_t i = at; i < FRAMES && i < at + 4410; ++i) wet[i] += (dv_real)(0.2 * dv_rand(&seed));
+  const dv_fit_stems stems = {s->dry, wet, wet, FRAMES, 0.0};
+  config.objective.covering = covering;
+  dv_fit* fit = new_fit(&config, &stems);
+  assert_int_equal(dv_fit_evaluate(fit, NULL, &values), DV_OK);
+  dv_fit_free(fit);
+  free(wet);
+  return values.total;
+}
+
+static void test_covering_chunks_score_the_first_samples_and_the_last(void** state)
+{
+  const signals* s = *state;
+  assert_true(loss_of_noise(s, true, 0) > 0.01);
+  assert_true(loss_of_noise(s, true, FRAMES - 4410) > 0.01);
+  assert_true(loss_of_noise(s, true, FRAMES) < 1e-6);
+}
+
+/* Four chunks of 0.3 s after 0.2 s: 0.1 s are left. */
+static void test_published_chunks_leave_out_the_first_samples_and_the_last(void** state)
+{
+  const signals* s = *state;
+  assert_true(loss_of_noise(s, false, 0) < 1e-6);
+  assert_true(loss_of_noise(s, false, FRAMES - 4000) < 1e-6);
+  assert_true(loss_of_noise(s, false, FRAMES / 2) > 0.01);
+}
+
+static void test_quiet_chunks_are_not_compared(void** state)
+{
+  const signals* s = *state;
+  const dv_fit_config config = drawn_config();
+  dv_real* wet = calloc(FRAMES, sizeof *wet);
+  assert_non_null(wet);
+  memcpy(wet, s->left, FRAMES / 2 * sizeof *wet);
+  const dv_fit_stems stems = {s->dry, wet, wet, FRAMES, 0.0};
+  dv_fit* fit = new_fit(&config, &stems);
+  dv_fit_result result;
+  dv_fit_get_result(fit, &result);
+  dv_fit_free(fit);
+  free(wet);
+  assert_int_equal(result.chunks, 3);
+  assert_int_equal(result.chunks_dropped, 2);
+  assert_int_equal(result.batch, 2);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_fit_descends),
+    cmocka_unit_test(test_the_lowest_loss_is_kept),
+    cmocka_unit_test(test_the_same_seed_gives_the_same_fit),
+    cmocka_unit_test(test_another_seed_draws_other_chunks),
+    cmocka_unit_test(test_threads_change_nothing),
+    cmocka_unit_test(test_frozen_effects_stay_bit_for_bit),
+    cmocka_unit_test(test_reference_steps_are_adam_s),
+    cmocka_unit_test(test_time_ends_a_fit),
+    cmocka_unit_test(test_a_mono_wet_stem_keeps_the_channels_alike),
+    cmocka_unit_test(test_a_saved_state_continues_bit_for_bit),
+    cmocka_unit_test(test_a_saved_state_continues_the_draws),
+    cmocka_unit_test(test_damaged_states_are_refused_and_change_nothing),
+    cmocka_unit_test(test_a_state_of_other_chunks_is_refused),
+    cmocka_unit_test(test_stems_that_are_not_numbers_are_refused),
+    cmocka_unit_test(test_a_loss_that_overflows_ends_with_the_best_before),
+    cmocka_unit_test(test_bad_configurations_and_starts_are_refused),
+    cmocka_unit_test(test_no_parameters_are_the_dry_stem_itself),
+    cmocka_unit_test(test_covering_chunks_score_the_first_samples_and_the_last),
+    cmocka_unit_test(test_published_chunks_leave_out_the_first_samples_and_the_last),
+    cmocka_unit_test(test_quiet_chunks_are_not_compared),
+  };
+  return cmocka_run_group_tests_name("fit", tests, make_signals, free_signals);
+}
