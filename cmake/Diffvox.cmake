@@ -73,7 +73,7 @@ function(dv_install_package)
   get_property(libs GLOBAL PROPERTY DV_INSTALLED_LIBRARIES)
   install(TARGETS ${libs} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   # A header says in its first comment when it is private.
-  foreach(folder dsp dsp/realtime estimator presets datasets)
+  foreach(folder dsp dsp/realtime estimator presets datasets report)
     file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.h)
     foreach(header IN LISTS headers)
       file(STRINGS ${header} private REGEX "^/\\* Private:")

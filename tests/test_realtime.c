@@ -265,7 +265,7 @@ static void test_engine_limits_bad_parameters(void** state)
       play(rt, &t, 0, 300, 64);
       assert_true(isfinite(peak_of(&t, 0, 300)));
     }
-  dv_rt_mix mix = {(double)NAN, 1e9, -5.0, (double)INFINITY, 100.0};
+  dv_rt_mix mix = {(double)NAN, 1e9, -5.0, (double)INFINITY, 100.0, (double)NAN};
   dv_rt_set_mix(rt, &mix);
   play(rt, &t, 0, t.n, 64);
   for (size_t k = 0; k < t.n; ++k) assert_true(isfinite(t.left[k]) && isfinite(t.right[k]));
