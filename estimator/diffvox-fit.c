@@ -57,11 +57,14 @@ static void tell_notes(const session* s)
 /* Loudness counts a mono stem once and a wet one on both channels: at the same level the dry one is louder. */
 static double plain_gain_db(const dv_fit_options* o) { return o->stems.normalise ? -10.0 * log10(2.0) : 0.0; }
 
-static bool wet_is_mono(const session* s) { return s->stems.left == s->stems.right; }
+static dv_fit_stems fit_stems(const session* s)
+{
+  return (dv_fit_stems){s->stems.dry, s->stems.left, s->stems.right, s->stems.frames, s->run.plain_gain_db};
+}
 
 static dv_status open_fit(session* s, const dv_chain_params* start, dv_error* err)
 {
-  const dv_fit_stems stems = {s->stems.dry, s->stems.left, s->stems.right, s->stems.frames, s->run.plain_gain_db};
+  const dv_fit_stems stems = fit_stems(s);
   s->run.start = *start;
   return dv_fit_new(&s->options.fit, &stems, start, &s->fit, err);
 }
@@ -69,15 +72,14 @@ static dv_status open_fit(session* s, const dv_chain_params* start, dv_error* er
 static dv_status choose_start(const session* s, dv_chain_params* start, dv_error* err)
 {
   const dv_fit_options* o = &s->options;
-  if (o->init) {
-    dv_preset preset;
-    const dv_status status = dv_preset_resolve(o->init, o->corpora_dir, &preset, err);
-    if (!status) *start = preset.params;
-    return status;
-  }
+  const dv_fit_stems stems = fit_stems(s);
   if (o->reference) dv_params_initial(o->fit.seed, start);
-  else dv_fit_default_start(wet_is_mono(s), start);
-  return DV_OK;
+  else if (!o->init) return dv_fit_default_start(&stems, start, err);
+  if (!o->init) return DV_OK;
+  dv_preset preset;
+  const dv_status status = dv_preset_resolve(o->init, o->corpora_dir, &preset, err);
+  if (!status) *start = preset.params;
+  return status;
 }
 
 /* The fit at its start, and the losses before it. */
@@ -93,7 +95,8 @@ static dv_status begin(session* s, dv_error* err)
     dv_fit_free(s->fit);
     s->options.fit.learning_rate = fmin(s->options.fit.learning_rate, TRANSPARENT_RATE);
     s->options.fit.final_rate = fmin(s->options.fit.final_rate, s->options.fit.learning_rate);
-    dv_fit_transparent_start(wet_is_mono(s), s->run.plain_gain_db, &start);
+    const dv_fit_stems stems = fit_stems(s);
+    dv_fit_transparent_start(&stems, &start);
     status = open_fit(s, &start, err);
     if (status) return status;
   }
@@ -235,7 +238,9 @@ static dv_status run_session(session* s, dv_error* err)
   if (!status) status = descend(s, err);
   if (!status) status = finish(s, err);
   if (!status) summarise(s);
-  return status ? status : dv_cli_flush(err);
+  /* The summary is a courtesy, the results are in their folder; lines for a machine are results. */
+  const dv_status printed = dv_cli_flush(status ? NULL : err);
+  return status ? status : s->options.json ? printed : DV_OK;
 }
 
 int main(int argc, char** argv)

@@ -3,6 +3,7 @@
 
 #include "dsp/random.h"
 #include "estimator/adam.h"
+#include "estimator/echoes.h"
 #include "estimator/progress.h"
 #include "presets/prior_table.h"
 
@@ -44,27 +45,40 @@ static void faint_reverb(bool mono, dv_reverb_params* reverb)
   }
 }
 
-void dv_fit_default_start(bool mono, dv_chain_params* params)
+static bool is_mono(const dv_fit_stems* stems) { return stems->wet_left == stems->wet_right; }
+
+void dv_fit_mean_start(bool mono, dv_chain_params* start)
 {
   double raw[DV_PARAM_COUNT];
   dv_effective_to_raw(dv_prior_internal.mean, raw);
-  dv_params_from_raw(raw, params);
-  faint_reverb(mono, &params->reverb);
-  if (mono) params->pan = params->delay.odd_pan = params->delay.even_pan = 0.5;
+  dv_params_from_raw(raw, start);
+  faint_reverb(mono, &start->reverb);
+  if (mono) start->pan = start->delay.odd_pan = start->delay.even_pan = 0.5;
 }
 
-void dv_fit_transparent_start(bool mono, double gain_db, dv_chain_params* params)
+dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start, dv_error* err)
 {
-  dv_fit_default_start(mono, params);
-  params->peak1.gain_db = params->peak2.gain_db = params->lowshelf.gain_db = params->highshelf.gain_db = 0.0;
-  params->lowpass = (dv_pass_params){17990.0, DV_SHELF_Q};
-  params->highpass = (dv_pass_params){17.0, DV_SHELF_Q};
-  params->compressor.makeup_db = gain_db;
-  params->compressor.comp_ratio = 1.001;
-  params->compressor.exp_ratio = 0.999;
-  params->delay.gain = 1e-4;
-  memset(params->reverb.output, 0, sizeof params->reverb.output);
-  params->pan = 0.5;
+  dv_echo_profile* profile = malloc(sizeof *profile);
+  if (!profile) return dv_fail(err, DV_ERR_NOMEM, "out of memory");
+  const dv_status status = dv_echo_profile_estimate(stems, profile, err);
+  dv_fit_mean_start(is_mono(stems), start);
+  if (!status) dv_echo_start(profile, is_mono(stems), start);
+  free(profile);
+  return status;
+}
+
+void dv_fit_transparent_start(const dv_fit_stems* stems, dv_chain_params* start)
+{
+  dv_fit_mean_start(is_mono(stems), start);
+  start->peak1.gain_db = start->peak2.gain_db = start->lowshelf.gain_db = start->highshelf.gain_db = 0.0;
+  start->lowpass = (dv_pass_params){17990.0, DV_SHELF_Q};
+  start->highpass = (dv_pass_params){17.0, DV_SHELF_Q};
+  start->compressor.makeup_db = stems->plain_gain_db;
+  start->compressor.comp_ratio = 1.001;
+  start->compressor.exp_ratio = 0.999;
+  start->delay.gain = 1e-4;
+  memset(start->reverb.output, 0, sizeof start->reverb.output);
+  start->pan = 0.5;
 }
 
 /* What a checkpoint holds, but for the order of the chunks that follows it. */
@@ -236,7 +250,7 @@ static dv_status prepare(dv_fit* f, const dv_fit_stems* stems, const dv_chain_pa
   memcpy(f->state.best, f->state.raw, sizeof f->state.best);
   f->state.random = f->config.seed;
   f->state.chunks = f->chunks;
-  set_scales(f, stems->wet_left == stems->wet_right);
+  set_scales(f, is_mono(stems));
   f->resumed_s = dv_monotonic_s();
   return DV_OK;
 }
@@ -256,7 +270,10 @@ dv_status dv_fit_new(const dv_fit_config* config, const dv_fit_stems* stems, con
 
 void dv_fit_best(const dv_fit* f, dv_chain_params* params)
 {
-  dv_params_from_raw(f->last_is_best && f->state.end != DV_FIT_NONFINITE ? f->state.raw : f->state.best, params);
+  double raw[DV_PARAM_COUNT];
+  memcpy(raw, f->last_is_best && f->state.end != DV_FIT_NONFINITE ? f->state.raw : f->state.best, sizeof raw);
+  dv_raw_clamp(raw); /* unscaled steps may have left what a preset can hold */
+  dv_params_from_raw(raw, params);
 }
 
 void dv_fit_get_result(const dv_fit* f, dv_fit_result* result)

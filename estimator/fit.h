@@ -39,13 +39,16 @@ void dv_fit_config_reference(dv_fit_config* config);
 /* 400 steps from 0.1 down to 0.001 deviations, covering chunks, at most 8 a step. */
 void dv_fit_config_default(dv_fit_config* config);
 
-/* The default's start: the mean of the published presets, with a faint reverb whose lines are told apart by
-   alternating signs (at the mean itself all of them are nearly alike, a saddle).  mono: the wet stem is, so both
-   channels begin alike: any difference would be compared with none. */
-void dv_fit_default_start(bool mono, dv_chain_params* params);
+/* The mean of the published presets, with a faint reverb whose lines are told apart by alternating signs (at the mean
+   itself all of them are nearly alike, a saddle).  mono: both channels begin alike. */
+void dv_fit_mean_start(bool mono, dv_chain_params* start);
 
-/* A chain that does nearly nothing but a gain: flat EQ, ratios of 1, no delay, no reverb. */
-void dv_fit_transparent_start(bool mono, double gain_db, dv_chain_params* params);
+/* The default's start: the same, with delay and reverb moved to the echoes that the stems show
+   (estimator/echoes.h).  DV_ERR_NOMEM. */
+DV_NODISCARD dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start, dv_error* err);
+
+/* A chain that does nearly nothing but plain_gain_db: flat EQ, ratios of 1, no delay, no reverb. */
+void dv_fit_transparent_start(const dv_fit_stems* stems, dv_chain_params* start);
 
 typedef struct {
   size_t step, steps; /* step counts from 0: the loss before the step-th update */

@@ -8,8 +8,10 @@
 #include "plugin/preset_bundle.h"
 #include "report/fit_report.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,9 +41,49 @@ static bool same_file(const char* a, const char* b)
   return !stat(a, &first) && !stat(b, &second) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
+/* "render.wav.1234-0.tmp", what a process that was killed was writing (datasets/file.h); its number, or 0. */
+static pid_t writer_of(const char* name)
+{
+  for (size_t i = 0; i < sizeof result_files / sizeof *result_files; ++i) {
+    const size_t length = strlen(result_files[i]);
+    char* end;
+    if (strncmp(name, result_files[i], length) || name[length] != '.') continue;
+    const long process = strtol(name + length + 1, &end, 10);
+    const char* suffix = strrchr(name, '.');
+    if (process > 0 && *end == '-' && !strcmp(suffix, ".tmp")) return (pid_t)process;
+  }
+  return 0;
+}
+
+static void remove_leftovers(const char* folder)
+{
+  DIR* stream = opendir(folder);
+  for (const struct dirent* e; stream && (e = readdir(stream));) {
+    char path[DV_RUN_PATH_SIZE];
+    const pid_t writer = writer_of(e->d_name);
+    if (!writer || !kill(writer, 0) || errno != ESRCH) continue; /* whoever writes it may be at work */
+    dv_run_path(folder, e->d_name, path);
+    unlink(path);
+  }
+  if (stream) closedir(stream);
+}
+
+/* What is there already and no folder would be found after the fit. */
+static dv_status check_bundle(const char* folder, dv_error* err)
+{
+  char path[DV_RUN_PATH_SIZE];
+  struct stat st;
+  dv_run_path(folder, "preset.lv2", path);
+  if (stat(path, &st) || S_ISDIR(st.st_mode)) return DV_OK;
+  return dv_fail(err, DV_ERR_IO, "%s: is a file, not a folder; remove it or choose another folder with -o",
+                 dv_file_label(path));
+}
+
 dv_status dv_run_prepare(const dv_fit_options* o, dv_error* err)
 {
   dv_status status = make_folder(o->output, err);
+  if (!status) remove_leftovers(o->output);
+  if (!status) status = check_bundle(o->output, err);
   for (size_t i = 0; !status && i < sizeof result_files / sizeof *result_files; ++i) {
     char path[DV_RUN_PATH_SIZE];
     dv_file_writer writer;

@@ -18,8 +18,8 @@ struct dv_objective {
   size_t* starts;                 /* where each used chunk begins in the stems */
   size_t chunks, dropped, batch;
   const dv_real** x;
-  dv_real* target;      /* rows of all chunks */
-  dv_real *pred, *grad; /* rows of the batch */
+  const dv_real** target; /* rows of all chunks, in the stems */
+  dv_real *pred, *grad;   /* rows of the batch */
   dv_chain* chain;
   dv_loss* loss;
 };
@@ -30,7 +30,7 @@ void dv_objective_free(dv_objective* o)
   free(o->starts);
   free(o->x);
   dv_fft_release(o->padded);
-  dv_fft_release(o->target);
+  free(o->target);
   dv_fft_release(o->pred);
   dv_fft_release(o->grad);
   dv_chain_free(o->chain);
@@ -108,16 +108,15 @@ static dv_status find_chunks(dv_objective* o, dv_error* err)
 
 static dv_status set_targets(dv_objective* o, dv_error* err)
 {
-  o->target = dv_fft_alloc(2 * o->chunks * o->wanted);
-  if (!o->target) return dv_fail(err, DV_ERR_NOMEM, "out of memory for the target of %zu chunks", o->chunks);
+  o->target = calloc(2 * o->chunks, sizeof *o->target);
+  if (!o->target) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", o->chunks);
   for (size_t i = 0; i < o->chunks; ++i) {
-    const size_t heard = o->starts[i] + o->warmup, bytes = o->wanted * sizeof *o->target;
-    memcpy(o->target + 2 * i * o->wanted, o->stems.wet_left + heard, bytes);
-    memcpy(o->target + (2 * i + 1) * o->wanted, o->stems.wet_right + heard, bytes);
+    o->target[2 * i] = o->stems.wet_left + o->starts[i] + o->warmup;
+    o->target[2 * i + 1] = o->stems.wet_right + o->starts[i] + o->warmup;
   }
   o->loss = dv_loss_new(o->chunks, o->wanted, o->config.threads, err);
   if (!o->loss) return DV_ERR_ARG;
-  const dv_status status = dv_loss_set_target(o->loss, o->target, o->wanted);
+  const dv_status status = dv_loss_set_target_rows(o->loss, o->target);
   return status ? dv_fail(err, status, "the wet stem cannot be a target: %s", dv_status_text(status)) : DV_OK;
 }
 

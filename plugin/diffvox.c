@@ -76,7 +76,7 @@ static bool take_preset(plugin* p)
   if (!(atomic_load_explicit(&p->exchange, memory_order_relaxed) & FRESH)) return false;
   p->reading = atomic_exchange_explicit(&p->exchange, p->reading, memory_order_acq_rel) & SLOT_MASK;
   slot* s = &p->slots[p->reading];
-  s->response = dv_rt_set_response(p->rt, s->response);
+  s->response = dv_rt_replace_response(p->rt, s->response);
   p->playing = s->base.exact.params.reverb;
   p->outdated = true;
   return true;

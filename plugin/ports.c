@@ -29,6 +29,8 @@ static const dv_port_group groups[] = {
 };
 enum { FIRST_EFFECT_GROUP = 4 }; /* from there on in the order of dv_effect */
 
+/* Macros are named after what the principal components of presets/prior_table.h move most: decay times; the highest
+   octave of voice and tail; lows against highs of the reverb; the second bell and high shelf against the lows. */
 static const dv_port around[] = {
   {.symbol = "enabled",
    .name = "Enabled",
@@ -67,10 +69,10 @@ static const dv_port around[] = {
    .logarithmic = true,
    .point = {{0.5, "Half as long"}, {1, "As in the preset"}, {2, "Twice as long"}},
    .points = 3},
-  {.symbol = "macro_1", .name = "Macro 1", .group = "macros"},
-  {.symbol = "macro_2", .name = "Macro 2", .group = "macros"},
-  {.symbol = "macro_3", .name = "Macro 3", .group = "macros"},
-  {.symbol = "macro_4", .name = "Macro 4", .group = "macros"},
+  {.symbol = "macro_1", .name = "Macro 1 Tail", .group = "macros"},
+  {.symbol = "macro_2", .name = "Macro 2 Air", .group = "macros"},
+  {.symbol = "macro_3", .name = "Macro 3 Warm space", .group = "macros"},
+  {.symbol = "macro_4", .name = "Macro 4 Presence", .group = "macros"},
   {.symbol = "input_gain",
    .name = "Input gain",
    .unit = "db",

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ typedef struct {
   const dv_preset* preset;
   dv_lv2_label label;
   char file[96]; /* without extension; also the end of its URI */
+  char mark[12]; /* what sets a fit apart from others of its name, in its URI: ":1a2b3c4d" */
 } entry;
 
 typedef struct {
@@ -34,6 +36,14 @@ typedef struct {
   const dv_ports* ports;
   size_t current;
 } bundle;
+
+static dv_state state_of(const entry* e)
+{
+  return (dv_state){.params = e->preset->params,
+                    .has_gains = e->label.gains,
+                    .input_gain_db = e->preset->input_gain_db,
+                    .output_gain_db = e->preset->output_gain_db};
+}
 
 /* Letters and digits of any text, in lower case; what comes between becomes one dash. */
 static void slug(const char* text, char* out, size_t size)
@@ -69,6 +79,19 @@ static void name_file(bundle* b, size_t index)
   }
 }
 
+/* Two fits may have the same name and bundle name, and a host must not take them for one preset: their numbers tell
+   them apart (FNV-1a of the state). */
+static void mark_fit(entry* e)
+{
+  if (strcmp(e->label.bank, "Fitted")) return;
+  const dv_state state = state_of(e);
+  char text[DV_STATE_MAX_BYTES];
+  uint32_t hash = 2166136261u;
+  dv_state_print(&state, text);
+  for (const char* c = text; *c; ++c) hash = (hash ^ (unsigned char)*c) * 16777619u;
+  snprintf(e->mark, sizeof e->mark, ":%08x", hash);
+}
+
 /* --- Turtle ------------------------------------------------------------------------------------------------------ */
 
 static const char PREFIXES[] = "@prefix lv2: <http://lv2plug.in/ns/lv2core#> .\n"
@@ -81,9 +104,9 @@ static const char PREFIXES[] = "@prefix lv2: <http://lv2plug.in/ns/lv2core#> .\n
 static void put_subject(FILE* out, const bundle* b, const entry* e)
 {
   fprintf(out,
-          "<urn:diffvox:preset:%s:%s>\n  a pset:Preset ;\n  lv2:appliesTo <" DV_PLUGIN_URI "> , <" DV_PLUGIN_STEREO_URI
-          "> ;\n",
-          b->name, e->file);
+          "<urn:diffvox:preset:%s:%s%s>\n  a pset:Preset ;\n  lv2:appliesTo <" DV_PLUGIN_URI
+          "> , <" DV_PLUGIN_STEREO_URI "> ;\n",
+          b->name, e->file, e->mark);
 }
 
 static void put_bank(FILE* out, const char* bank)
@@ -159,10 +182,7 @@ static void put_ports(FILE* out, const bundle* b, const entry* e)
 
 static void put_state(FILE* out, const entry* e)
 {
-  const dv_state state = {.params = e->preset->params,
-                          .has_gains = e->label.gains,
-                          .input_gain_db = e->preset->input_gain_db,
-                          .output_gain_db = e->preset->output_gain_db};
+  const dv_state state = state_of(e);
   char text[DV_STATE_MAX_BYTES];
   dv_state_print(&state, text);
   fputs("  state:state [\n    <" DV_STATE_URI "> ", out);
@@ -304,6 +324,7 @@ dv_status dv_lv2_bundle_write(const char* path, const dv_preset* const* presets,
       status = dv_fail(err, DV_ERR_ARG, "preset '%.80s': %.300s", presets[i]->name, inner.text);
     dv_lv2_label_make(presets[i], &b.entries[i].label);
     name_file(&b, i);
+    mark_fit(&b.entries[i]);
   }
   if (!status) status = write_bundle(&b, target, err);
   free(b.entries);

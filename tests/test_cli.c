@@ -4,7 +4,10 @@
 #include "presets/preset.h"
 #include "support/dv_cli.h"
 
+#include "datasets/resample.h"
+
 #include <errno.h>
+#include <jansson.h>
 #include <time.h>
 
 enum { FIT, LOSS, RENDER, PROGRAMS, FRAMES = 26460 };
@@ -86,7 +89,21 @@ static void expect_same_fit(dv_temp* t, const char* first, const char* second)
   free(others);
 }
 
-/* The three files of a fit: readable, of one run, and nothing beside them.  Returns the number of steps. */
+/* A member of a fit's run.json, "result", "steps_done"; release it with json_decref. */
+static json_t* run_member(dv_temp* t, const char* folder, const char* part, const char* key)
+{
+  char path[256];
+  json_error_t error;
+  snprintf(path, sizeof path, "%s/run.json", folder);
+  json_t* run = json_load_file(dv_temp_path(t, path), 0, &error);
+  if (!run) fail_msg("%s: %s", path, error.text);
+  json_t* member = json_incref(json_object_get(json_object_get(run, part), key));
+  if (!member) fail_msg("%s has no %s.%s", path, part, key);
+  json_decref(run);
+  return member;
+}
+
+/* The files of a fit: readable, of one run, and nothing beside them.  Returns the number of steps. */
 static size_t check_results(dv_temp* t, const char* folder, size_t frames, const char* ended)
 {
   char path[256];
@@ -95,6 +112,7 @@ static size_t check_results(dv_temp* t, const char* folder, size_t frames, const
   dv_error err = {""};
   dv_temp inside = {.dir = ""};
   size_t size, lines = 0;
+  const bool cut = !strcmp(ended, "interrupted");
   snprintf(path, sizeof path, "%s/preset.json", folder);
   if (dv_preset_read(dv_temp_path(t, path), &preset, &err)) fail_msg("%s", err.text);
   const dv_preset_note *end = dv_preset_find_note(&preset, "ended"), *count = dv_preset_find_note(&preset, "steps");
@@ -115,7 +133,15 @@ static size_t check_results(dv_temp* t, const char* folder, size_t frames, const
   assert_int_equal(audio.frames, frames);
   dv_audio_free(&audio);
   snprintf(inside.dir, sizeof inside.dir, "%.200s/%.50s", t->dir, folder);
-  assert_int_equal(dv_temp_count(&inside), 3);
+  static const char* const names[] = {"preset.json", "preset.lv2",      "losses.csv", "run.json",
+                                      "render.wav",  "dry-aligned.wav", "wet.wav",    "report.html"};
+  const size_t count_of_names = sizeof names / sizeof *names;
+  for (size_t i = 0; i < count_of_names; ++i)
+    if (access(dv_temp_path(&inside, names[i]), F_OK)) fail_msg("%s is missing", inside.path);
+  assert_int_equal(dv_temp_count(&inside), count_of_names + cut); /* the checkpoint, to go on from */
+  json_t* said = run_member(t, folder, "result", "ended");
+  assert_string_equal(json_string_value(said), ended);
+  json_decref(said);
   return steps;
 }
 
@@ -138,6 +164,40 @@ static void write_scaled(dv_temp* t, const char* name, double factor)
   dv_audio_free(&a);
 }
 
+static void write_resampled(dv_temp* t, const char* from, const char* name, double rate_hz)
+{
+  dv_audio a;
+  dv_cli_read(t, from, &a);
+  assert_int_equal(dv_audio_resample(&a, rate_hz, NULL), DV_OK);
+  assert_int_equal(dv_audio_write(dv_temp_path(t, name), &a, NULL, NULL), DV_OK);
+  dv_audio_free(&a);
+}
+
+/* The wet stem later by a number of samples, times a factor. */
+static void write_later(dv_temp* t, const char* name, size_t lag_samples, double factor)
+{
+  dv_audio a, later;
+  dv_cli_read(t, "wet.wav", &a);
+  assert_int_equal(dv_audio_alloc(a.channels, a.frames + lag_samples, a.rate_hz, &later, NULL), DV_OK);
+  for (size_t c = 0; c < a.channels; ++c)
+    for (size_t i = 0; i < a.frames; ++i)
+      dv_audio_channel(&later, c)[i + lag_samples] = (float)(factor * (double)dv_audio_channel(&a, c)[i]);
+  assert_int_equal(dv_audio_write(dv_temp_path(t, name), &later, NULL, NULL), DV_OK);
+  dv_audio_free(&a);
+  dv_audio_free(&later);
+}
+
+/* Nothing in common with any other stem. */
+static void write_noise(dv_temp* t, const char* name)
+{
+  dv_audio a;
+  uint64_t seed = 99;
+  assert_int_equal(dv_audio_alloc(1, FRAMES, 44100.0, &a, NULL), DV_OK);
+  for (size_t i = 0; i < FRAMES; ++i) a.samples[i] = (float)(0.2 * dv_rand(&seed));
+  assert_int_equal(dv_audio_write(dv_temp_path(t, name), &a, NULL, NULL), DV_OK);
+  dv_audio_free(&a);
+}
+
 /* Good stems, and one file for everything that can be wrong with a stem. */
 static int write_stems(void** state)
 {
@@ -151,12 +211,15 @@ static int write_stems(void** state)
   dv_cli_voice(t, "mono.wav", 1, FRAMES - 100, 44100.0);
   dv_cli_voice(t, "wide.wav", 64, FRAMES, 44100.0);
   dv_cli_voice(t, "one.wav", 1, 1, 44100.0);
+  write_noise(t, "noise.wav");
   dv_cli_voice(t, "1024.wav", 2, 1024, 44100.0);
   dv_cli_voice(t, "1025.wav", 2, 1025, 44100.0);
   dv_cli_voice(t, "brief.wav", 2, 17000, 44100.0);
-  dv_cli_voice(t, "8000.wav", 2, 8000, 8000.0);
   dv_cli_voice(t, "48000.wav", 2, 48000, 48000.0);
-  dv_cli_voice(t, "192000.wav", 2, 192000, 192000.0);
+  write_resampled(t, "wet.wav", "wet-8000.wav", 8000.0);
+  write_resampled(t, "wet.wav", "wet-192000.wav", 192000.0);
+  write_later(t, "later.wav", 137, 0.5);
+  write_later(t, "inverted.wav", 50, -1.0);
   dv_cli_voice(t, "nan.wav", 2, FRAMES, 44100.0);
   dv_cli_voice(t, "inf.wav", 2, FRAMES, 44100.0);
   patch_last_sample(t, "nan.wav", NAN);
@@ -202,6 +265,14 @@ static void test_wrong_usage_exits_with_2(void** state)
     {FIT, "dry.wav wet.wav -o out --seed 1e17", "--seed wants a whole number from 0, not 1e17"},
     {FIT, "dry.wav wet.wav -o out --lufs 3", "--lufs wants 'off' or -60 to 0, not 3"},
     {FIT, "dry.wav wet.wav -o out --lufs on", "--lufs wants 'off' or -60 to 0, not on"},
+    {FIT, "dry.wav wet.wav -o out --align maybe", "--align wants 'auto', 'off' or a number of samples, not maybe"},
+    {FIT, "dry.wav wet.wav -o out --align 1.5", "--align wants 'auto', 'off' or a number of samples, not 1.5"},
+    {FIT, "dry.wav wet.wav -o out --invert", "--invert goes with --align SAMPLES"},
+    {FIT, "dry.wav wet.wav -o out --search 61", "--search wants 0.001 to 60 seconds, not 61"},
+    {FIT, "dry.wav wet.wav -o out --freeze reverb,echo", "pan, not reverb,echo"},
+    {FIT, "dry.wav wet.wav -o out --freeze ''", "--freeze wants some of eq,compressor,delay,reverb,send,pan"},
+    {FIT, "dry.wav wet.wav -o out --max-seconds 0", "--max-seconds wants a positive number, not 0"},
+    {FIT, "dry.wav wet.wav -o out --checkpoint-seconds -1", "--checkpoint-seconds wants a number from 0, not -1"},
     {LOSS, "", "wants two files, PRED and TARGET"},
     {LOSS, "wet.wav", "wants two files, PRED and TARGET"},
     {LOSS, "wet.wav wet.wav wet.wav", "wants two files, PRED and TARGET"},
@@ -240,9 +311,6 @@ static void test_unreadable_audio_exits_with_1(void** state)
     {"text.wav", "text.wav: cannot be read as audio"},
     {"nan.wav", "nan.wav: sample 26459 of channel 2 (at 0.600 s) is not a number; repair or export the file again"},
     {"inf.wav", "inf.wav: sample 26459 of channel 2 (at 0.600 s) is infinite; repair or export the file again"},
-    {"8000.wav", "8000.wav: sample rate is 8000 Hz"},
-    {"48000.wav", "resample it, for example with: sox IN -r 44100 OUT"},
-    {"192000.wav", "192000.wav: sample rate is 192000 Hz"},
   };
   dv_temp* t = *state;
   const size_t before = dv_temp_count(t);
@@ -259,14 +327,18 @@ static void test_unreadable_audio_exits_with_1(void** state)
 static void test_stems_that_cannot_be_fitted_exit_with_1(void** state)
 {
   static const row rows[] = {
-    {FIT, "one.wav wet.wav -o out", "one.wav: loudness cannot be measured: 0.00 s of signal, at least 0.4 s"},
-    {FIT, "dry.wav brief.wav -o out", "0.39 s of signal, at least 0.4 s are needed; --lufs off takes it"},
-    {FIT, "dry.wav one.wav -o out --lufs off", "at least 1025 are needed"},
-    {FIT, "1024.wav wet.wav -o out --lufs off", "1024 samples are too few to compare spectra: at least 1025"},
-    {FIT, "silent.wav wet.wav -o out", "silent.wav: loudness cannot be measured: the signal is quieter than -70 LUFS"},
-    {FIT, "dry.wav silent.wav -o out", "silent.wav: loudness cannot be measured: the signal is quieter than -70 LUFS"},
-    {FIT, "silent.wav wet.wav -o out --lufs off", "the dry stem is silent (below -60 dBFS) throughout"},
-    {FIT, "dry.wav silent.wav -o out --lufs off", "the wet stem is silent (below -60 dBFS)"},
+    {FIT, "one.wav wet.wav -o out --align off", "one.wav: has 1 samples in common with the other stem"},
+    {FIT, "noise.wav wet.wav -o out", "wet.wav: no lag within 10 s makes it match the dry stem"},
+    {FIT, "dry.wav wet.wav -o out --align 99999", "samples in common with the other stem, at a lag of 99999"},
+    {FIT, "dry.wav wet.wav -o out --init nothing-like-it", "nothing-like-it"},
+    {FIT, "dry.wav wet.wav -o out --init text.wav", "text.wav"},
+    {FIT, "dry.wav brief.wav -o out --align off", "0.39 s of signal, at least 0.4 s are needed; --lufs off takes it"},
+    {FIT, "dry.wav one.wav -o out --lufs off --align off", "at least 1025 are needed"},
+    {FIT, "1024.wav wet.wav -o out --lufs off --align off", "1024 samples in common"},
+    {FIT, "silent.wav wet.wav -o out", "silent.wav: is silent: every sample is 0; export the stem again"},
+    {FIT, "dry.wav silent.wav -o out", "silent.wav: is silent: every sample is 0; export the stem again"},
+    {FIT, "dry.wav faint.wav -o out", "faint.wav: loudness cannot be measured: the signal is quieter than -70 LUFS"},
+    {FIT, "faint.wav wet.wav -o out --lufs off", "the dry stem is silent (below -60 dBFS) throughout"},
     {FIT, "dry.wav faint.wav -o out --lufs off", "the wet stem is silent (below -60 dBFS)"},
     {FIT, "dry.wav wide.wav -o out", "wide.wav: 64 channels, the wet stem has one or two; mix it down first"},
     {FIT, "loud.wav wet.wav -o out", "is more than 100 dB from -18; bring it to full scale"},
@@ -275,6 +347,7 @@ static void test_stems_that_cannot_be_fitted_exit_with_1(void** state)
     {FIT, "dry.wav vast.wav -o out --lufs off", "bring the stems to full scale"},
     {LOSS, "one.wav wet.wav", "only 1 samples to compare; at least 1025 (23 ms) are needed"},
     {LOSS, "wet.wav 1024.wav", "only 1024 samples to compare; at least 1025 (23 ms) are needed"},
+    {LOSS, "48000.wav wet.wav", "resample it, for example with: sox IN -r 44100 OUT"},
     {LOSS, "wide.wav wet.wav", "wide.wav: 64 channels, the losses compare mono or stereo"},
     {RENDER, "-p hall vast.wav out.wav", "vast.wav: is so loud that the effects overflow; bring it to full scale"},
     {LOSS, "wet.wav vast.wav", "samples are so large that the losses overflow; bring them to full scale"},
@@ -293,9 +366,11 @@ static void test_unusual_stems_are_fitted(void** state)
     size_t frames;
   } rows[] = {
     {"wide.wav mono.wav", "using the first 0.60 s: the stems differ in length (0.60 s dry, 0.60 s wet)", FRAMES - 100},
-    {"mono.wav wet.wav", "1 chunks (0 silent ones left out)", FRAMES - 100},
-    {"dry.wav 1025.wav --lufs off", "using the first 0.02 s", 1025},
-    {"wet.wav loud.wav --lufs off", "1 chunks", FRAMES},
+    {"wet.wav mono.wav", "using the first 0.60 s", FRAMES - 100},
+    {"dry.wav 1025.wav --lufs off --align off", "using the first 0.02 s", 1025},
+    {"wet.wav loud.wav --lufs off", "loss", FRAMES},
+    {"wet-192000.wav wet.wav", "wet-192000.wav: resampled from 192000 to 44100 Hz", FRAMES},
+    {"dry.wav wet-8000.wav", "resampled from 8000 to 44100 Hz: it holds nothing above 4000 Hz", FRAMES},
   };
   dv_temp* t = *state;
   for (size_t r = 0; r < sizeof rows / sizeof *rows; ++r) {
@@ -325,13 +400,20 @@ static void test_bad_output_is_found_before_the_fit(void** state)
     {FIT, "dry.wav wet.wav -o text.wav/out", "text.wav/out: cannot make the folder: Not a directory"},
     {FIT, "dry.wav wet.wav -o no/where", "no/where: cannot make the folder: No such file or directory"},
     {FIT, "dry.wav wet.wav -o folder", "folder/render.wav: is a folder, not a file"},
+    {FIT, "dry.wav wet.wav -o bundled", "bundled/preset.lv2: is a file, not a folder; remove it or choose another"},
+    {FIT, "dry.wav mine/wet.wav -o mine", "mine/wet.wav: is a stem and would be replaced; choose another folder"},
+    {FIT, "mine/dry-aligned.wav wet.wav -o mine", "mine/dry-aligned.wav: is a stem and would be replaced"},
     {FIT, "dry.wav mine/render.wav -o mine", "mine/render.wav: is a stem and would be replaced; choose another folder"},
     {FIT, "mine/render.wav wet.wav -o ./folder/../mine", "render.wav: is a stem and would be replaced"},
   };
   dv_temp* t = *state;
   assert_int_equal(mkdir(dv_temp_path(t, "folder/render.wav"), 0755), 0);
+  assert_int_equal(mkdir(dv_temp_path(t, "bundled"), 0755), 0);
+  dv_temp_file(t, "bundled/preset.lv2", "hello", 5);
   assert_int_equal(mkdir(dv_temp_path(t, "mine"), 0755), 0);
   dv_cli_voice(t, "mine/render.wav", 2, FRAMES, 44100.0);
+  dv_cli_voice(t, "mine/wet.wav", 2, FRAMES, 44100.0);
+  dv_cli_voice(t, "mine/dry-aligned.wav", 1, FRAMES, 44100.0);
   for (size_t r = 0; r < sizeof rows / sizeof *rows; ++r) {
     char args[256];
     snprintf(args, sizeof args, "%s -n 1", rows[r].args);
@@ -341,14 +423,15 @@ static void test_bad_output_is_found_before_the_fit(void** state)
   assert_int_equal(access(dv_temp_path(t, "mine/preset.json"), F_OK), -1);
 }
 
-/* Starts a fit that would take a day, if it were left for more than five minutes; its messages go to `log`. */
-static pid_t start_fit(dv_temp* t, const char* folder, const char* log)
+/* Starts a fit, for five minutes at most; its messages go to `log`. */
+static pid_t start_fit(dv_temp* t, const char* folder, const char* steps, const char* log)
 {
   const pid_t child = fork();
   assert_true(child >= 0);
   if (child) return child;
   alarm(300);
-  const char* words[] = {"diffvox-fit", "dry.wav", "wet.wav", "-o", folder, "-n", "1000000", "-j", "1", NULL};
+  const char* words[] = {"diffvox-fit",          "dry.wav", "wet.wav", "-o", folder, "-n", steps,
+                         "--checkpoint-seconds", "0",       NULL};
   if (chdir(t->dir) || !freopen(log, "w", stderr) || !freopen("/dev/null", "w", stdout)) _exit(99);
   execv(programs[FIT], (char**)words);
   _exit(99);
@@ -362,7 +445,7 @@ static void test_unwritable_folder_is_found_before_the_fit(void** state)
   dv_temp_file(t, "log", "", 0);
   assert_int_equal(chmod(t->path, 0666), 0);
   dv_temp_forbid(t);
-  const pid_t child = start_fit(t, "never", "log"); /* not by a shell, which would become root again */
+  const pid_t child = start_fit(t, "never", "1", "log"); /* not by a shell, which would become root again */
   dv_temp_allow(t);
   assert_int_equal(waitpid(child, &result, 0), child);
   char* said = contents(t, "log", &size);
@@ -371,6 +454,18 @@ static void test_unwritable_folder_is_found_before_the_fit(void** state)
     fail_msg("status %d, \"%s\"", result, said);
   free(said);
   if (!started) skip(); /* the program lies where nobody but root can run it */
+}
+
+static void test_what_a_killed_fit_was_writing_is_removed(void** state)
+{
+  dv_temp* t = *state;
+  static const char* const kept[] = {"killed/mine.wav.999999999-0.tmp", "killed/render.wav.tmp"};
+  expect(t, FIT, "dry.wav wet.wav -o killed -n 1", 0, "");
+  dv_temp_file(t, "killed/render.wav.999999999-0.tmp", "half", 4); /* no such process */
+  for (size_t i = 0; i < 2; ++i) dv_temp_file(t, kept[i], "mine", 4);
+  expect(t, FIT, "dry.wav wet.wav -o killed -n 1", 0, "");
+  assert_int_equal(access(dv_temp_path(t, "killed/render.wav.999999999-0.tmp"), F_OK), -1);
+  for (size_t i = 0; i < 2; ++i) assert_int_equal(access(dv_temp_path(t, kept[i]), F_OK), 0);
 }
 
 /* The settings and losses fit on the disk, the sound does not: what fits is kept, and an older render.wav too. */
@@ -408,18 +503,129 @@ static void test_numbers_that_cannot_be_printed_are_a_failure(void** state)
 
 /* ---- what a fit promises ---- */
 
-static void test_interrupted_fit_keeps_the_best_so_far(void** state)
+/* A fit of that many steps, ended by Ctrl-C after its first ones. */
+static void cut_fit(dv_temp* t, const char* folder, const char* steps)
 {
-  static const struct timespec pause = {0, 10000000};
-  dv_temp* t = *state;
+  static const struct timespec pause = {0, 5000000};
+  char checkpoint[256];
   int result = 0;
-  const pid_t child = start_fit(t, "stopped", "/dev/null");
-  for (int i = 0; access(dv_temp_path(t, "stopped"), F_OK) && i < 6000; ++i) nanosleep(&pause, NULL);
-  kill(child, SIGINT); /* it listens from before the folder is made */
+  const pid_t child = start_fit(t, folder, steps, "/dev/null");
+  snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint", folder);
+  for (int i = 0; access(dv_temp_path(t, checkpoint), F_OK) && i < 12000; ++i) nanosleep(&pause, NULL);
+  kill(child, SIGINT);
   assert_int_equal(waitpid(child, &result, 0), child);
   assert_true(WIFEXITED(result));
   assert_int_equal(WEXITSTATUS(result), 130);
-  assert_true(check_results(t, "stopped", FRAMES, "interrupted") >= 1);
+}
+
+static void test_interrupted_fit_keeps_the_best_so_far(void** state)
+{
+  cut_fit(*state, "stopped", "1000000");
+  assert_true(check_results(*state, "stopped", FRAMES, "interrupted") >= 1);
+}
+
+static void test_interrupted_fit_goes_on_as_if_nothing_had_been(void** state)
+{
+  dv_temp* t = *state;
+  cut_fit(t, "cut", "16");
+  assert_in_range(check_results(t, "cut", FRAMES, "interrupted"), 1, 15);
+  expect(t, FIT, "dry.wav wet.wav -o cut -n 16 --resume", 0, "all steps done, 16 steps");
+  expect(t, FIT, "dry.wav wet.wav -o uncut -n 16", 0, "all steps done, 16 steps");
+  assert_int_equal(check_results(t, "cut", FRAMES, "all steps done"), 16);
+  expect_same_fit(t, "cut", "uncut");
+}
+
+static void test_resume_refuses_what_it_cannot_continue(void** state)
+{
+  dv_temp* t = *state;
+  cut_fit(t, "halted", "1000000");
+  static const row rows[] = {
+    {FIT, "dry.wav wet.wav -o halted -n 7 --resume", "halted/checkpoint: was made from other stems or with other"},
+    {FIT, "dry.wav later.wav -o halted -n 1000000 --resume", "give the same, or leave out --resume"},
+    {FIT, "dry.wav wet.wav -o halted -n 1000000 --freeze eq --resume", "from other stems or with other options"},
+    {FIT, "dry.wav wet.wav -o halted -n 1000000 --seed 2 --resume", "from other stems or with other options"},
+  };
+  expect_rows(t, rows, sizeof rows / sizeof *rows, 1);
+  dv_temp_file(t, "halted/checkpoint", "hello", 5);
+  expect(t, FIT, "dry.wav wet.wav -o halted -n 1000000 --resume", 1, "halted/checkpoint: is damaged or no checkpoint");
+  expect(t, FIT, "dry.wav wet.wav -o anew -n 1 --resume", 0, "anew: no checkpoint there, starting anew");
+}
+
+static void test_a_lag_is_found_or_taken_as_given(void** state)
+{
+  dv_temp* t = *state;
+  expect(t, FIT, "dry.wav later.wav -o found -n 1", 0, "the wet stem is 137 samples (3.11 ms) later than the dry one");
+  expect(t, FIT, "dry.wav later.wav -o given -n 1 --align 137", 0, "loss");
+  expect_same_fit(t, "found", "given");
+  expect(t, FIT, "dry.wav later.wav -o off -n 1 --align off", 0, "warning: the stems seem to be 137 samples apart");
+  expect(t, FIT, "dry.wav inverted.wav -o upright -n 1", 0, "the wet stem is inverted");
+  expect(t, FIT, "dry.wav inverted.wav -o told -n 1 --align 50 --invert", 0, "loss");
+  expect_same_fit(t, "upright", "told");
+  json_t* lag = run_member(t, "found", "stems", "alignment");
+  assert_int_equal(json_integer_value(json_object_get(lag, "lag_samples")), 137);
+  assert_int_equal(json_integer_value(json_object_get(lag, "polarity")), 1);
+  json_decref(lag);
+}
+
+/* Frozen parts stay as the preset has them, the others move. */
+static void test_a_fit_starts_from_a_preset(void** state)
+{
+  dv_temp* t = *state;
+  dv_preset start, fitted;
+  dv_error err = {""};
+  expect(t, FIT, "dry.wav wet.wav -o source -n 3", 0, "");
+  expect(t, FIT, "dry.wav wet.wav -o warm -n 3 --init source --freeze eq,compressor", 0, "");
+  if (dv_preset_read(dv_temp_path(t, "source/preset.json"), &start, &err)) fail_msg("%s", err.text);
+  if (dv_preset_read(dv_temp_path(t, "warm/preset.json"), &fitted, &err)) fail_msg("%s", err.text);
+  assert_close(fitted.params.peak1.gain_db, start.params.peak1.gain_db, 1e-9, 0.0);
+  assert_close(fitted.params.highpass.freq_hz, start.params.highpass.freq_hz, 1e-9, 0.0);
+  assert_close(fitted.params.compressor.comp_ratio, start.params.compressor.comp_ratio, 1e-9, 0.0);
+  assert_true(fabs(fitted.params.delay.gain / start.params.delay.gain - 1.0) > 1e-6);
+  json_t* freeze = run_member(t, "warm", "options", "freeze");
+  assert_string_equal(json_string_value(freeze), "eq,compressor");
+  json_decref(freeze);
+}
+
+static void test_time_allowed_ends_a_fit(void** state)
+{
+  expect(*state, FIT, "dry.wav wet.wav -o timed -n 1000000 --max-seconds 0.3", 0, "time up");
+  assert_true(check_results(*state, "timed", FRAMES, "time up") >= 1);
+}
+
+static void test_reference_is_the_published_procedure(void** state)
+{
+  dv_temp* t = *state;
+  expect(t, FIT, "dry.wav wet.wav -o published --reference -n 2 --seed 4", 0, "all steps done");
+  assert_int_equal(check_results(t, "published", FRAMES, "all steps done"), 2);
+  json_t* rate = run_member(t, "published", "options", "final_rate");
+  assert_close(json_number_value(rate), 0.01, 1e-9, 0.0);
+  json_decref(rate);
+}
+
+/* Every line is an object; the steps come first, then the result. */
+static void test_json_lines_are_json(void** state)
+{
+  char command[1024], output[8192];
+  size_t steps = 0, results = 0;
+  snprintf(command, sizeof command, "'%s' --json dry.wav wet.wav -o json -n 3 2>/dev/null", programs[FIT]);
+  assert_int_equal(dv_cli_shell(*state, command, output, sizeof output), 0);
+  for (char* line = strtok(output, "\n"); line; line = strtok(NULL, "\n")) {
+    json_error_t error;
+    json_t* object = json_loads(line, 0, &error);
+    if (!object) fail_msg("%s: \"%s\"", error.text, line);
+    if (json_object_get(object, "result")) ++results;
+    else assert_int_equal(json_integer_value(json_object_get(object, "step")), steps++);
+    json_decref(object);
+  }
+  assert_int_equal(steps, 3);
+  assert_int_equal(results, 1);
+}
+
+/* 60 dB a step, say: the settings are held where a preset can have them. */
+static void test_steps_beyond_the_ranges_still_give_a_preset(void** state)
+{
+  expect(*state, FIT, "dry.wav wet.wav -o fast -n 20 --reference --learning-rate 10 --checkpoint-seconds 0", 0, "loss");
+  check_results(*state, "fast", FRAMES, "all steps done");
 }
 
 /* 26 s are three chunks, of which the last is silent: chunks and effects are spread over the threads. */
@@ -434,12 +640,15 @@ static void test_threads_and_repetition_change_nothing(void** state)
   for (size_t c = 0; c < 2; ++c) memset(dv_audio_channel(&wet, c) + heard, 0, (frames - heard) * sizeof(float));
   assert_int_equal(dv_audio_write(dv_temp_path(t, "long-wet.wav"), &wet, NULL, NULL), DV_OK);
   dv_audio_free(&wet);
-  expect(t, FIT, "long-dry.wav long-wet.wav -o j1 -n 2 --seed 3 -j 1", 0, "2 chunks (1 silent ones left out)");
+  expect(t, FIT, "long-dry.wav long-wet.wav -o j1 -n 2 --seed 3 -j 1", 0, "");
   expect(t, FIT, "long-dry.wav long-wet.wav -o j2 -n 2 --seed 3 -j 2", 0, "");
+  json_t* quiet = run_member(t, "j1", "result", "chunks_too_quiet");
+  assert_int_equal(json_integer_value(quiet), 1);
+  json_decref(quiet);
   expect_same_fit(t, "j1", "j2");
-  expect(t, FIT, "dry.wav wet.wav -o first -n 2 --seed 5", 0, "");
-  expect(t, FIT, "dry.wav wet.wav -o again -n 2 --seed 5", 0, "");
-  expect(t, FIT, "dry.wav wet.wav -o other -n 2 --seed 6", 0, "");
+  expect(t, FIT, "dry.wav wet.wav -o first -n 2 --reference --seed 5", 0, "");
+  expect(t, FIT, "dry.wav wet.wav -o again -n 2 --reference --seed 5", 0, "");
+  expect(t, FIT, "dry.wav wet.wav -o other -n 2 --reference --seed 6", 0, "");
   expect_same_fit(t, "first", "again");
   char *losses = losses_without_times(t, "first/losses.csv"), *others = losses_without_times(t, "other/losses.csv");
   assert_string_not_equal(losses, others); /* the comparison can fail */
@@ -483,10 +692,19 @@ int main(int argc, char** argv)
     cmocka_unit_test(test_loss_of_equal_files_is_zero_even_of_silence),
     cmocka_unit_test(test_bad_output_is_found_before_the_fit),
     cmocka_unit_test(test_unwritable_folder_is_found_before_the_fit),
+    cmocka_unit_test(test_what_a_killed_fit_was_writing_is_removed),
     cmocka_unit_test(test_full_disk_keeps_what_fits),
     cmocka_unit_test(test_results_survive_closed_streams),
     cmocka_unit_test(test_numbers_that_cannot_be_printed_are_a_failure),
     cmocka_unit_test(test_interrupted_fit_keeps_the_best_so_far),
+    cmocka_unit_test(test_interrupted_fit_goes_on_as_if_nothing_had_been),
+    cmocka_unit_test(test_resume_refuses_what_it_cannot_continue),
+    cmocka_unit_test(test_a_lag_is_found_or_taken_as_given),
+    cmocka_unit_test(test_a_fit_starts_from_a_preset),
+    cmocka_unit_test(test_time_allowed_ends_a_fit),
+    cmocka_unit_test(test_reference_is_the_published_procedure),
+    cmocka_unit_test(test_json_lines_are_json),
+    cmocka_unit_test(test_steps_beyond_the_ranges_still_give_a_preset),
     cmocka_unit_test(test_threads_and_repetition_change_nothing),
     cmocka_unit_test(test_quiet_fit_says_nothing),
     cmocka_unit_test(test_preset_renders_to_the_sound_of_the_fit),

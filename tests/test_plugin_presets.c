@@ -69,6 +69,29 @@ static void test_fitted_preset_carries_its_gains(void** state)
   assert_contains(t, "fit.lv2/fitted-my-voice.ttl", "input_gain_db 401d000000000000");
 }
 
+static void test_fits_of_one_name_are_told_apart(void** state)
+{
+  dv_temp* t = *state;
+  const dv_preset a = usual_preset("take");
+  dv_preset b = a;
+  b.params.pan = 0.25;
+  dv_error err;
+  const char* const names[] = {"one/preset.lv2", "two/preset.lv2"};
+  const dv_preset* const presets[] = {&a, &b};
+  char* text[2];
+  for (int i = 0; i < 2; ++i) {
+    assert_int_equal(mkdir(dv_temp_path(t, i ? "two" : "one"), 0777), 0);
+    if (dv_lv2_bundle_write(dv_temp_path(t, names[i]), &presets[i], 1, &err)) fail_msg("%s", err.text);
+    char manifest[64];
+    snprintf(manifest, sizeof manifest, "%s/manifest.ttl", names[i]);
+    text[i] = read_text(t, manifest);
+    assert_non_null(strstr(text[i], "<urn:diffvox:preset:preset:fitted-take:"));
+  }
+  assert_string_not_equal(text[0], text[1]);
+  free(text[0]);
+  free(text[1]);
+}
+
 static void test_folders_hold_presets_and_fits(void** state)
 {
   dv_temp* t = *state;
@@ -183,6 +206,7 @@ int main(int argc, char** argv)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_factory_presets_become_a_bundle),
     cmocka_unit_test(test_fitted_preset_carries_its_gains),
+    cmocka_unit_test(test_fits_of_one_name_are_told_apart),
     cmocka_unit_test(test_folders_hold_presets_and_fits),
     cmocka_unit_test(test_any_name_is_written_as_turtle),
     cmocka_unit_test(test_bundle_is_replaced_and_nothing_else_is),

@@ -282,6 +282,55 @@ static void test_change_of_response_ends_where_it_should(void** state)
   free_take(&b);
 }
 
+/* What sounded before a replacement rings out as if there had been none, and then its response comes back. */
+static void test_replaced_response_rings_out(void** state)
+{
+  (void)state;
+  dv_chain_params from = usual_params();
+  from.delay.gain = from.send = 0.0;
+  dv_chain_params to = from;
+  for (int l = 0; l < DV_FDN_LINES; ++l) to.reverb.output[0][l] *= 30.0;
+  dv_rt *replaced = new_engine(&from, RATE), *left_alone = new_engine(&from, RATE);
+  take a = new_take(64 * 9000), b = new_take(64 * 9000);
+  for (size_t i = 0; i < 48000; ++i) a.x[i] = b.x[i] = 0.3f * sinf(0.03f * (float)i);
+  play(replaced, &a, 0, 51200, BLOCK);
+  assert_null(dv_rt_replace_response(replaced, dv_rt_response_new(&to.reverb, RATE, NULL)));
+  play(replaced, &a, 51200, a.n, BLOCK);
+  play(left_alone, &b, 0, b.n, BLOCK);
+  assert_true(peak_of(&a, 52000, 60000) > 1e-3);
+  assert_same_output(&a, &b);
+  dv_rt_response* old = dv_rt_take_retired(replaced);
+  assert_non_null(old);
+  dv_rt_response_free(old);
+  dv_rt_free(replaced);
+  dv_rt_free(left_alone);
+  free_take(&a);
+  free_take(&b);
+}
+
+static void test_replacement_plays_what_comes(void** state)
+{
+  (void)state;
+  const dv_chain_params from = usual_params();
+  dv_chain_params to = from;
+  for (int k = 0; k < DV_FDN_BANDS; ++k) to.reverb.decay[k] = 0.6;
+  dv_rt *replaced = new_engine(&from, RATE), *there = new_engine(&to, RATE);
+  take a = new_take(64 * 9000), b = new_take(64 * 9000);
+  for (int round = 0; round < 2; ++round) { /* the second while the first still rings out */
+    assert_null(dv_rt_replace_response(replaced, dv_rt_response_new(&to.reverb, RATE, NULL)));
+    play(replaced, &a, 0, 6400, BLOCK);
+  }
+  fill_noise(&a, 12);
+  fill_noise(&b, 12);
+  play(replaced, &a, 0, a.n, BLOCK);
+  play(there, &b, 0, b.n, BLOCK);
+  for (size_t i = a.n / 2; i < a.n; ++i) assert_close((double)a.left[i], (double)b.left[i], 0.0, 2e-6);
+  dv_rt_free(replaced);
+  dv_rt_free(there);
+  free_take(&a);
+  free_take(&b);
+}
+
 static void test_response_of_another_rate_or_superseded_comes_back(void** state)
 {
   (void)state;
@@ -322,6 +371,8 @@ int main(void)
     cmocka_unit_test(test_change_lands_exactly),
     cmocka_unit_test(test_change_of_everything_every_block_stays_bounded),
     cmocka_unit_test(test_change_of_response_ends_where_it_should),
+    cmocka_unit_test(test_replaced_response_rings_out),
+    cmocka_unit_test(test_replacement_plays_what_comes),
     cmocka_unit_test(test_response_of_another_rate_or_superseded_comes_back),
     cmocka_unit_test(test_response_refuses_bad_parameters),
   };

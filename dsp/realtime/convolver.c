@@ -166,6 +166,12 @@ bool dv_conv_fading(const dv_conv* conv)
   return false;
 }
 
+void dv_conv_load(dv_conv* conv, const dv_conv_response* response)
+{
+  dv_conv_set_response(conv, response);
+  for (int l = 0; l < conv->levels; ++l) conv->level[l].current = conv->level[l].next = conv->target;
+}
+
 bool dv_conv_idle(const dv_conv* conv)
 {
   for (int l = 0; l < conv->levels; ++l) {

@@ -67,11 +67,15 @@ DV_REALTIME void dv_conv_reset(dv_conv* conv);
 DV_REALTIME void dv_conv_set_response(dv_conv* conv, const dv_conv_response* response);
 DV_REALTIME bool dv_conv_fading(const dv_conv* conv);
 
+/* Takes a response (NULL for silence) at once.  Wants dv_conv_idle(conv). */
+DV_REALTIME void dv_conv_load(dv_conv* conv, const dv_conv_response* response);
+
 /* Takes one quantum of input and gives the output of the quantum that follows it. */
 DV_REALTIME void dv_conv_process(dv_conv* conv, const float* left, const float* right, float* out_left,
                                  float* out_right);
 
-/* True when no input within reach is other than zero, so that the output is zero too. */
+/* True when no input within reach is other than zero, so that the output is zero too, and need not be asked for as
+   long as only zeros come. */
 DV_REALTIME bool dv_conv_idle(const dv_conv* conv);
 
 #ifdef __cplusplus

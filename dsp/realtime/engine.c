@@ -5,6 +5,7 @@
 #include "dsp/realtime/dynamics.h"
 #include "dsp/realtime/filters.h"
 #include "dsp/flush.h"
+#include "dsp/realtime/fade.h"
 #include "dsp/realtime/lookahead.h"
 #include "dsp/realtime/pingpong.h"
 #include "dsp/realtime/vector.h"
@@ -42,14 +43,17 @@ struct dv_rt {
   float *dry_line[2], *effect_line; /* rings that delay by the latency */
   size_t line_mask, line_at;
   dv_pingpong* delay;
-  dv_conv* reverb;
+  dv_conv* reverb[2];    /* one plays; the other lets the preset before ring out */
+  int active;            /* of reverb */
+  int swap, swap_quanta; /* quanta since the active one took over, -1: its input is not faded in any more */
   dv_stereo_eq reverb_eq;
 
-  dv_rt_response *playing, *arriving; /* audio thread's; arriving is being faded in */
-  _Atomic(dv_rt_response*) incoming;  /* handed over, not yet taken */
-  _Atomic(dv_rt_response*) retired;   /* list, newest first */
-  dv_rt_response* collected;          /* list, of the thread that frees */
-  float peak[4];                      /* of input, left, right, 1 - gain in the last process */
+  dv_rt_response* playing[2];        /* audio thread's, per reverb; NULL: it is silent */
+  dv_rt_response* arriving;          /* is being faded in by the active reverb */
+  _Atomic(dv_rt_response*) incoming; /* handed over, not yet taken */
+  _Atomic(dv_rt_response*) retired;  /* list, newest first */
+  dv_rt_response* collected;         /* list, of the thread that frees */
+  float peak[4];                     /* of input, left, right, 1 - gain in the last process */
 };
 
 static void wake(dv_rt* rt);
@@ -145,8 +149,8 @@ static bool allocate(dv_rt* rt, double rate_hz)
   dv_rt_response_layout(rate_hz, &layout);
   rt->lookahead = dv_rt_lookahead_new(rate_hz);
   rt->delay = dv_pingpong_new(rate_hz);
-  rt->reverb = dv_conv_new(&layout);
-  if (!rt->lookahead || !rt->delay || !rt->reverb) return false;
+  for (int r = 0; r < 2; ++r) rt->reverb[r] = dv_conv_new(&layout);
+  if (!rt->lookahead || !rt->delay || !rt->reverb[0] || !rt->reverb[1]) return false;
   size_t length = DV_QUANTUM;
   while (length < dv_rt_lookahead_latency(rt->lookahead) + DV_QUANTUM) length *= 2;
   rt->line_mask = length - 1;
@@ -178,8 +182,9 @@ dv_rt* dv_rt_new(const dv_chain_params* params, double rate_hz, dv_error* err)
   dv_controls_init(&rt->controls, rate_hz);
   set_targets(rt);
   set_mix_targets(rt);
-  rt->playing = response;
-  dv_conv_set_response(rt->reverb, dv_rt_response_taps(response));
+  rt->swap_quanta = dv_fade_quanta(rate_hz);
+  rt->playing[0] = response;
+  dv_conv_set_response(rt->reverb[0], dv_rt_response_taps(response));
   dv_rt_reset(rt);
   return rt;
 }
@@ -198,11 +203,13 @@ void dv_rt_free(dv_rt* rt)
   if (!rt) return;
   dv_rt_lookahead_free(rt->lookahead);
   dv_pingpong_free(rt->delay);
-  dv_conv_free(rt->reverb);
+  for (int r = 0; r < 2; ++r) {
+    dv_conv_free(rt->reverb[r]);
+    dv_rt_response_free(rt->playing[r]);
+  }
   free(rt->dry_line[0]);
   free(rt->dry_line[1]);
   free(rt->effect_line);
-  dv_rt_response_free(rt->playing);
   dv_rt_response_free(rt->arriving);
   dv_rt_response_free(atomic_load(&rt->incoming));
   free_list(atomic_load(&rt->retired));
@@ -212,11 +219,16 @@ void dv_rt_free(dv_rt* rt)
 
 /* ---- responses ------------------------------------------------------------------------------------------- */
 
-dv_rt_response* dv_rt_set_response(dv_rt* rt, dv_rt_response* response)
+static dv_rt_response* hand_over(dv_rt* rt, dv_rt_response* response, bool replaces)
 {
   if (!response || dv_rt_response_rate(response) != rt->rate_hz) return response;
+  *dv_rt_response_replaces(response) = replaces;
   return atomic_exchange_explicit(&rt->incoming, response, memory_order_acq_rel);
 }
+
+dv_rt_response* dv_rt_set_response(dv_rt* rt, dv_rt_response* response) { return hand_over(rt, response, false); }
+
+dv_rt_response* dv_rt_replace_response(dv_rt* rt, dv_rt_response* response) { return hand_over(rt, response, true); }
 
 dv_rt_response* dv_rt_take_retired(dv_rt* rt)
 {
@@ -234,17 +246,38 @@ static void retire(dv_rt* rt, dv_rt_response* r)
   while (!atomic_compare_exchange_weak_explicit(&rt->retired, next, r, memory_order_release, memory_order_relaxed)) {}
 }
 
-/* Retires what has been faded out and takes in what has been handed over. */
-static void exchange_responses(dv_rt* rt)
+/* Retires what has been faded out or has rung out. */
+static void retire_responses(dv_rt* rt)
 {
-  if (rt->arriving && !dv_conv_fading(rt->reverb)) {
-    retire(rt, rt->playing);
-    rt->playing = rt->arriving;
+  const int active = rt->active, other = 1 - active;
+  if (rt->arriving && !dv_conv_fading(rt->reverb[active])) {
+    retire(rt, rt->playing[active]);
+    rt->playing[active] = rt->arriving;
     rt->arriving = NULL;
   }
-  if (rt->arriving || !atomic_load_explicit(&rt->incoming, memory_order_relaxed)) return;
-  rt->arriving = atomic_exchange_explicit(&rt->incoming, NULL, memory_order_acq_rel);
-  dv_conv_set_response(rt->reverb, dv_rt_response_taps(rt->arriving));
+  if (rt->playing[other] && rt->swap < 0 && dv_conv_idle(rt->reverb[other])) {
+    dv_conv_load(rt->reverb[other], NULL);
+    retire(rt, rt->playing[other]);
+    rt->playing[other] = NULL;
+  }
+}
+
+/* Also takes in what has been handed over. */
+static void exchange_responses(dv_rt* rt)
+{
+  retire_responses(rt);
+  if (rt->arriving || rt->swap >= 0 || !atomic_load_explicit(&rt->incoming, memory_order_relaxed)) return;
+  dv_rt_response* r = atomic_exchange_explicit(&rt->incoming, NULL, memory_order_acq_rel);
+  const int other = 1 - rt->active;
+  if (*dv_rt_response_replaces(r) && !rt->playing[other]) {
+    dv_conv_load(rt->reverb[other], dv_rt_response_taps(r));
+    rt->playing[other] = r;
+    rt->active = other;
+    rt->swap = 0;
+  } else {
+    dv_conv_set_response(rt->reverb[rt->active], dv_rt_response_taps(r));
+    rt->arriving = r;
+  }
 }
 
 /* ---- signal path ----------------------------------------------------------------------------------------- */
@@ -265,7 +298,8 @@ static void reset_front(dv_rt* rt)
 static void reset_space(dv_rt* rt)
 {
   dv_pingpong_reset(rt->delay);
-  dv_conv_reset(rt->reverb);
+  rt->swap = -1;
+  for (int r = 0; r < 2; ++r) dv_conv_reset(rt->reverb[r]);
   memset(&rt->reverb_eq, 0, sizeof rt->reverb_eq);
   memset(rt->now.echo, 0, sizeof rt->now.echo);
   memset(rt->now.wet, 0, sizeof rt->now.wet);
@@ -416,13 +450,39 @@ DV_HOT static void sum_wet(dv_rt* rt, float reverb[2][DV_QUANTUM])
                           at_sample(&rt->controls, DV_CONTROL_REVERB_LEVEL, i) * reverb[c][i];
 }
 
+static bool reverb_idle(const dv_rt* rt)
+{
+  return rt->swap < 0 && dv_conv_idle(rt->reverb[0]) && dv_conv_idle(rt->reverb[1]);
+}
+
+/* While the active reverb takes over, its input fades in and the other's out; then the other rings out. */
+DV_HOT static void run_reverbs(dv_rt* rt, float send[2][DV_QUANTUM], float out[2][DV_QUANTUM])
+{
+  dv_conv *active = rt->reverb[rt->active], *other = rt->reverb[1 - rt->active];
+  if (rt->swap < 0 && dv_conv_idle(other)) {
+    dv_conv_process(active, send[0], send[1], out[0], out[1]);
+    return;
+  }
+  float rest[2][DV_QUANTUM], tail[2][DV_QUANTUM];
+  for (int c = 0; c < 2; ++c)
+    for (int i = 0; i < DV_QUANTUM; ++i) {
+      const float all = send[c][i];
+      send[c][i] = rt->swap < 0 ? all : dv_fade_weight(rt->swap, rt->swap_quanta, i) * all;
+      rest[c][i] = rt->swap < 0 ? 0.0f : all - send[c][i];
+    }
+  dv_conv_process(active, send[0], send[1], out[0], out[1]);
+  dv_conv_process(other, rest[0], rest[1], tail[0], tail[1]);
+  for (int c = 0; c < 2; ++c)
+    for (int i = 0; i < DV_QUANTUM; ++i) out[c][i] += tail[c][i];
+  if (rt->swap >= 0 && ++rt->swap == rt->swap_quanta) rt->swap = -1;
+}
+
 /* Settings still and all memories empty but the EQ's, of which next to nothing is left. */
 static bool nothing_sounds(const dv_rt* rt)
 {
   if (rt->controls.moving || rt->arriving) return false;
   if (dv_peak(rt->now.dry[0], DV_QUANTUM) > 0.0f || dv_peak(rt->now.dry[1], DV_QUANTUM) > 0.0f) return false;
-  if (dv_peak(rt->now.effect, DV_QUANTUM) > 0.0f || !dv_pingpong_idle(rt->delay) || !dv_conv_idle(rt->reverb))
-    return false;
+  if (dv_peak(rt->now.effect, DV_QUANTUM) > 0.0f || !dv_pingpong_idle(rt->delay) || !reverb_idle(rt)) return false;
   double eq = 0.0;
   for (size_t i = 0; i < sizeof rt->eq / sizeof(double); ++i) eq += fabs((&rt->eq.past[0][0][0])[i]);
   return eq < (double)SILENT && dv_rt_lookahead_steady(rt->lookahead);
@@ -451,8 +511,8 @@ static void end_quantum(dv_rt* rt)
   dv_controls_advance(&rt->controls);
   exchange_responses(rt);
   dv_pingpong_read(rt->delay, &rt->controls, rt->now.echo[0], rt->now.echo[1]);
-  dv_conv_process(rt->reverb, send[0], send[1], reverb[0], reverb[1]);
-  if (dv_conv_idle(rt->reverb)) memset(&rt->reverb_eq, 0, sizeof rt->reverb_eq);
+  run_reverbs(rt, send, reverb);
+  if (reverb_idle(rt)) memset(&rt->reverb_eq, 0, sizeof rt->reverb_eq);
   else dv_stereo_eq_process(&rt->reverb_eq, &rt->controls, reverb[0], reverb[1]);
   sum_wet(rt, reverb);
   if (!all_finite(rt->now.wet[0]) || !all_finite(rt->now.wet[1])) reset_space(rt);

@@ -14,8 +14,8 @@
  * signal is cut into blocks: internally all work is done in quanta of 64 frames.  Changes glide or crossfade
  * over some 40 ms, beginning with the next quantum, and end exactly on their target.
  *
- * One thread at a time may call the functions of an engine; dv_rt_set_response and dv_rt_take_retired may be
- * called from another one.  Engines share nothing.  Precision: signals float, recursions double. */
+ * One thread at a time may call the functions of an engine; dv_rt_set_response, dv_rt_replace_response and
+ * dv_rt_take_retired may be called from another one.  Engines share nothing.  Precision: signals float, recursions double. */
 #ifndef DIFFVOX_RT_ENGINE_H
 #define DIFFVOX_RT_ENGINE_H
 
@@ -77,6 +77,12 @@ DV_REALTIME size_t dv_rt_latency(const dv_rt* rt);
    what the caller has to free: a response handed over before that was never played, or the given one itself
    when its rate is not the engine's; usually NULL.  Lock-free. */
 DV_REALTIME DV_NODISCARD dv_rt_response* dv_rt_set_response(dv_rt* rt, dv_rt_response* response);
+
+/* The same for another preset's response: what sounded before rings out in the old response, the new one only gets
+   what comes from then on.  A response handed over by dv_rt_set_response is a variation of the one that plays: it
+   takes over the tail, too.  While an earlier replacement still rings out, or a variation fades in, a replacement
+   waits or is played as a variation. */
+DV_REALTIME DV_NODISCARD dv_rt_response* dv_rt_replace_response(dv_rt* rt, dv_rt_response* response);
 
 /* A response that is no longer played, for the caller to free outside the audio thread; NULL when there is
    none.  Poll some time after dv_rt_set_response.  One thread at a time.  Lock-free. */

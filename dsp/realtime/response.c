@@ -14,6 +14,7 @@ struct dv_rt_response {
   double rate_hz;
   dv_conv_response* taps;
   dv_rt_response* next;
+  bool replaces;
 };
 
 void dv_rt_response_layout(double rate_hz, dv_conv_layout* layout)
@@ -130,4 +131,5 @@ double dv_rt_response_seconds(const dv_rt_response* response)
 
 double dv_rt_response_rate(const dv_rt_response* response) { return response->rate_hz; }
 const dv_conv_response* dv_rt_response_taps(const dv_rt_response* response) { return response->taps; }
+bool* dv_rt_response_replaces(dv_rt_response* response) { return &response->replaces; }
 dv_rt_response** dv_rt_response_next(dv_rt_response* response) { return &response->next; }

@@ -30,6 +30,9 @@ DV_REALTIME const dv_conv_response* dv_rt_response_taps(const dv_rt_response* re
 /* One-way list of responses that wait to be freed. */
 DV_REALTIME dv_rt_response** dv_rt_response_next(dv_rt_response* response);
 
+/* Whether what sounds when it arrives rings out in the old response (dv_rt_replace_response). */
+DV_REALTIME bool* dv_rt_response_replaces(dv_rt_response* response);
+
 /* Layout of all responses at a rate. */
 void dv_rt_response_layout(double rate_hz, dv_conv_layout* layout);
 

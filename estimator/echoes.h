@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What the stems tell about echoes before any fit: where a descent should begin its delay and its reverb.
+ *
+ * Descending finds levels, curves and decays from nearly anywhere, but not the time of an echo: the loss is flat until
+ * the echo is nearly in place.  So the response of dry to wet is estimated (regularised division of averaged
+ * spectra) and its energy per millisecond looked through for echoes that stand clear of what surrounds them:
+ *
+ *   from 100 to 1000 ms   the clearest one starts the ping-pong delay
+ *   from 22 to 160 ms     the delay cannot be that short: a search over random networks finds one whose first
+ *                         reflections fall where these echoes are
+ *
+ * Source: own; the estimate is Roth's weighting (Knapp and Carter 1976), as estimator of a response. */
+#ifndef DIFFVOX_ECHOES_H
+#define DIFFVOX_ECHOES_H
+
+#include "estimator/objective.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { DV_ECHO_BINS = 1050 }; /* milliseconds after the direct sound */
+
+/* Energy of each millisecond, relative to that of the direct sound. */
+typedef struct {
+  double energy[2][DV_ECHO_BINS]; /* left, right; the mean of both channels' direct sound is 1 */
+  double excess[DV_ECHO_BINS];    /* of both channels, above what surrounds them; 0 where nothing stands out */
+} dv_echo_profile;
+
+/* All zero when the stems are shorter than 3 s.  DV_ERR_NOMEM. */
+DV_NODISCARD dv_status dv_echo_profile_estimate(const dv_fit_stems* stems, dv_echo_profile* profile, dv_error* err);
+
+/* Moves the start's delay and reverb to the echoes of the profile; without any they stay.  Returns the time in ms that
+   the delay was set to, 0 when it stayed. */
+double dv_echo_start(const dv_echo_profile* profile, bool mono, dv_chain_params* start);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
