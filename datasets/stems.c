@@ -121,6 +121,9 @@ static dv_status to_model_rate(const char* path, dv_audio* audio, dv_stems* s, d
   dv_error cause;
   const dv_status status = dv_audio_resample(audio, DV_MODEL_RATE_HZ, &cause);
   if (status) return dv_fail(err, status, "%s: %.200s", dv_file_label(path), cause.text);
+  if (audio->frames < DV_STEMS_MIN_FRAMES)
+    return dv_fail(err, DV_ERR_ARG, "%s: %zu samples at 44.1 kHz are too few; at least %d are needed",
+                   dv_file_label(path), audio->frames, (int)DV_STEMS_MIN_FRAMES);
   if (from > DV_MODEL_RATE_HZ) note(s, false, "%s: resampled from %g to 44100 Hz", dv_file_label(path), from);
   if (from < DV_MODEL_RATE_HZ)
     note(s, true, "%s: resampled from %g to 44100 Hz: it holds nothing above %g Hz, so nothing is learned there",

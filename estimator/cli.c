@@ -28,5 +28,6 @@ bool dv_cli_whole(const char* text, double low, double high, double* value)
 
 dv_status dv_cli_flush(dv_error* err)
 {
-  return fflush(stdout) ? dv_file_error(err, "standard output", "write", errno) : DV_OK;
+  const int reason = fflush(stdout) ? errno : ferror(stdout) ? EIO : 0; /* an earlier flush may have failed */
+  return reason ? dv_file_error(err, "standard output", "write", reason) : DV_OK;
 }

@@ -26,7 +26,7 @@ void dv_fit_config_default(dv_fit_config* config)
   dv_fit_config_reference(config);
   config->objective.covering = true;
   config->objective.batch_limit = 8;
-  config->steps = 400;
+  config->steps = 300;
   config->learning_rate = 0.1;
   config->final_rate = 0.001;
   config->scaled = true;
@@ -45,7 +45,11 @@ static void faint_reverb(bool mono, dv_reverb_params* reverb)
   }
 }
 
-static bool is_mono(const dv_fit_stems* stems) { return stems->wet_left == stems->wet_right; }
+/* Also a stereo file that holds one channel twice. */
+static bool is_mono(const dv_fit_stems* s)
+{
+  return s->wet_left == s->wet_right || !memcmp(s->wet_left, s->wet_right, s->samples * sizeof *s->wet_left);
+}
 
 void dv_fit_mean_start(bool mono, dv_chain_params* start)
 {
@@ -103,7 +107,7 @@ struct dv_fit {
   double scale[DV_PARAM_COUNT]; /* raw units of one unit of the descent; 0 where frozen */
   fit_state state;
   double resumed_s; /* clock at which this process began to count */
-  bool last_is_best;
+  bool last_is_best, mono;
 };
 
 void dv_fit_free(dv_fit* f)
@@ -116,7 +120,20 @@ void dv_fit_free(dv_fit* f)
 
 /* --- Units of the descent --------------------------------------------------------------------------------- */
 
-/* Panning of what has none would follow rounding errors. */
+/* A mono wet stem has no side signal, and any side signal is infinitely more than none: rounding errors of one channel
+   would rule the descent.  So panning stays, and the reverb's channels get one gradient and one scale. */
+static void tie_channels(double values[DV_PARAM_COUNT])
+{
+  dv_chain_params g;
+  memcpy(dv_params_flat(&g), values, DV_PARAM_COUNT * sizeof *values);
+  for (int line = 0; line < DV_FDN_LINES; ++line) {
+    double *in = g.reverb.input[line], *left = &g.reverb.output[0][line], *right = &g.reverb.output[1][line];
+    in[0] = in[1] = 0.5 * (in[0] + in[1]);
+    *left = *right = 0.5 * (*left + *right);
+  }
+  memcpy(values, dv_params_flat_const(&g), DV_PARAM_COUNT * sizeof *values);
+}
+
 static bool is_pan(int index)
 {
   static const dv_chain_params none;
@@ -124,16 +141,17 @@ static bool is_pan(int index)
   return at == &none.pan || at == &none.delay.odd_pan || at == &none.delay.even_pan;
 }
 
-static void set_scales(dv_fit* f, bool mono)
+static void set_scales(dv_fit* f)
 {
   double deviation[DV_PARAM_COUNT] = {0};
   if (f->config.scaled) dv_effective_add(dv_prior_internal.deviation, 1.0, deviation);
   for (int i = 0; i < DV_PARAM_COUNT; ++i) {
     const dv_parameter* p = dv_parameter_at(i);
-    const bool frozen = (f->config.frozen >> p->effect & 1u) || (mono && is_pan(i));
+    const bool frozen = (f->config.frozen >> p->effect & 1u) || (f->mono && is_pan(i));
     const bool unspread = !f->config.scaled || !(deviation[i] > 0.0);
     f->scale[i] = frozen ? 0.0 : unspread ? 1.0 : deviation[i];
   }
+  if (f->mono) tie_channels(f->scale);
 }
 
 /* How much of the schedule is over, 0 to 1. */
@@ -174,13 +192,14 @@ static void keep_if_best(dv_fit* f, const dv_fit_step* step)
   memcpy(s->best, s->raw, sizeof s->best);
 }
 
-static dv_status update(dv_fit* f, const double gradient[DV_PARAM_COUNT], double elapsed_s)
+static dv_status update(dv_fit* f, double gradient[DV_PARAM_COUNT], double elapsed_s)
 {
   fit_state* s = &f->state;
   double theta[DV_PARAM_COUNT], scaled[DV_PARAM_COUNT];
   dv_adam adam = {s->step, DV_PARAM_COUNT, s->m, s->v};
   dv_adam_options options = dv_adam_default_options;
   options.learning_rate = rate(f, elapsed_s);
+  if (f->mono) tie_channels(gradient);
   for (int i = 0; i < DV_PARAM_COUNT; ++i) {
     theta[i] = f->scale[i] > 0.0 ? s->raw[i] / f->scale[i] : 0.0;
     scaled[i] = gradient[i] * f->scale[i];
@@ -250,7 +269,8 @@ static dv_status prepare(dv_fit* f, const dv_fit_stems* stems, const dv_chain_pa
   memcpy(f->state.best, f->state.raw, sizeof f->state.best);
   f->state.random = f->config.seed;
   f->state.chunks = f->chunks;
-  set_scales(f, is_mono(stems));
+  f->mono = f->config.scaled && is_mono(stems);
+  set_scales(f);
   f->resumed_s = dv_monotonic_s();
   return DV_OK;
 }

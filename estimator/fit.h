@@ -36,7 +36,7 @@ typedef struct {
 /* 2000 steps at 0.01, 12 s with 5 s overlap, 35 chunks, seed 0, 1 thread. */
 void dv_fit_config_reference(dv_fit_config* config);
 
-/* 400 steps from 0.1 down to 0.001 deviations, covering chunks, at most 8 a step. */
+/* 300 steps from 0.1 down to 0.001 deviations, covering chunks, at most 8 a step. */
 void dv_fit_config_default(dv_fit_config* config);
 
 /* The mean of the published presets, with a faint reverb whose lines are told apart by alternating signs (at the mean

@@ -15,9 +15,17 @@ sox -R "$dry" -b 24 -c 2 "$wet" highpass 90 equalizer 2000 1q 4 reverb 30 gain -
 # The kinds of interval between checkpoints take turns: after every step, now and then, never.
 interval() { case $(($1 % 3)) in 0) echo 0 ;; 1) echo 0.3 ;; *) echo 1e6 ;; esac; }
 
-# Up to this many milliseconds, from the kernel's random numbers.
-random_below() { echo $(($(od -An -N2 -tu2 /dev/urandom) % $1)); }
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
 
+# Up to this many milliseconds, from the kernel's random numbers, as seconds.
+random_seconds() {
+  ms=$(($(od -An -N2 -tu2 /dev/urandom) % $1))
+  printf '%d.%03d' $((ms / 1000)) $((ms % 1000))
+}
+
+begin=$(now_ms)
+"$fit" "$dry" "$wet" -o "$folder/one" -n 1 --quiet
+longest=$((2 * ($(now_ms) - begin) + 500)) # a kill comes before the first step, between steps, or while results are written
 "$fit" "$dry" "$wet" -o "$folder/whole" -n "$steps" --quiet
 
 done_early=0 resumed=0 count=0
@@ -25,7 +33,7 @@ while [ $count -lt "$kills" ]; do
   [ -f "$folder/cut/checkpoint" ] && resumed=$((resumed + 1))
   "$fit" "$dry" "$wet" -o "$folder/cut" -n "$steps" --quiet --resume --checkpoint-seconds "$(interval $count)" &
   child=$!
-  sleep "$(printf '0.%03d' "$(random_below 1000)")"
+  sleep "$(random_seconds $longest)"
   kill -9 $child 2>/dev/null || true
   if wait $child 2>/dev/null; then # it was done before: begin again
     done_early=$((done_early + 1))

@@ -327,14 +327,15 @@ static void test_unreadable_audio_exits_with_1(void** state)
 static void test_stems_that_cannot_be_fitted_exit_with_1(void** state)
 {
   static const row rows[] = {
-    {FIT, "one.wav wet.wav -o out --align off", "one.wav: has 1 samples in common with the other stem"},
+    {FIT, "one.wav wet.wav -o out", "one.wav: 1 samples at 44.1 kHz are too few; at least 1025 are needed"},
+    {FIT, "dry.wav one.wav -o out", "one.wav: 1 samples at 44.1 kHz are too few; at least 1025 are needed"},
     {FIT, "noise.wav wet.wav -o out", "wet.wav: no lag within 10 s makes it match the dry stem"},
     {FIT, "dry.wav wet.wav -o out --align 99999", "samples in common with the other stem, at a lag of 99999"},
     {FIT, "dry.wav wet.wav -o out --init nothing-like-it", "nothing-like-it"},
     {FIT, "dry.wav wet.wav -o out --init text.wav", "text.wav"},
     {FIT, "dry.wav brief.wav -o out --align off", "0.39 s of signal, at least 0.4 s are needed; --lufs off takes it"},
     {FIT, "dry.wav one.wav -o out --lufs off --align off", "at least 1025 are needed"},
-    {FIT, "1024.wav wet.wav -o out --lufs off --align off", "1024 samples in common"},
+    {FIT, "1024.wav wet.wav -o out --lufs off --align off", "1024.wav: 1024 samples at 44.1 kHz are too few"},
     {FIT, "silent.wav wet.wav -o out", "silent.wav: is silent: every sample is 0; export the stem again"},
     {FIT, "dry.wav silent.wav -o out", "silent.wav: is silent: every sample is 0; export the stem again"},
     {FIT, "dry.wav faint.wav -o out", "faint.wav: loudness cannot be measured: the signal is quieter than -70 LUFS"},
@@ -499,6 +500,7 @@ static void test_numbers_that_cannot_be_printed_are_a_failure(void** state)
   if (access("/dev/full", W_OK)) skip();
   expect(*state, LOSS, "wet.wav wet.wav >/dev/full", 1, "standard output: cannot write: No space left on device");
   expect(*state, LOSS, "wet.wav wet.wav --json >/dev/full", 1, "standard output: cannot write: No space left");
+  expect(*state, FIT, "dry.wav wet.wav -o unheard -n 2 --json >/dev/full", 1, "standard output: cannot write");
 }
 
 /* ---- what a fit promises ---- */

@@ -1,45 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The engine while settings change: no clicks, no steps, exact landing. */
+#include "support/dv_click.h"
 #include "test_realtime_support.h"
 
 static const double RATE = 48000.0;
 
 /* ---- clicks: 1 kHz at -12 dBFS, one change at 1 s, peak above 8 kHz before and after ------------------------ */
 
-typedef struct {
-  double b0, b1, b2, a1, a2, z1, z2;
-} section;
-
-static section highpass(double freq_hz, double q)
-{
-  const double w = 2.0 * M_PI * freq_hz / RATE, c = cos(w), alpha = sin(w) / (2.0 * q), a0 = 1.0 + alpha;
-  const double b = (1.0 + c) / 2.0 / a0;
-  return (section){b, -2.0 * b, b, -2.0 * c / a0, (1.0 - alpha) / a0, 0.0, 0.0};
-}
-
-static double filter(section* s, double x)
-{
-  const double y = s->b0 * x + s->z1;
-  s->z1 = s->b1 * x - s->a1 * y + s->z2;
-  s->z2 = s->b2 * x - s->a2 * y;
-  return y;
-}
-
 enum { BLOCK = 64, CHANGE = 48000, END = 48000 + 24000 };
 
-/* Peak in dBFS above 8 kHz of both channels from frame `from` to `to`. */
 static double click_db(const take* t, size_t from, size_t to)
 {
-  double peak = 0.0;
-  const float* channel[2] = {t->left, t->right};
-  for (int c = 0; c < 2; ++c) {
-    section a = highpass(8000.0, 0.541), b = highpass(8000.0, 1.307);
-    for (size_t i = 0; i < to; ++i) {
-      const double y = filter(&b, filter(&a, (double)channel[c][i]));
-      if (i >= from) peak = fmax(peak, fabs(y));
-    }
-  }
-  return 20.0 * log10(peak + 1e-12);
+  return dv_click_dbfs(t->left, t->right, from, to, RATE);
 }
 
 static void fill_sine(take* t)

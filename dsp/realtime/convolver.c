@@ -140,6 +140,7 @@ void dv_conv_free(dv_conv* conv)
 
 void dv_conv_reset(dv_conv* conv)
 {
+  const bool clean = conv->time == 0; /* nothing has come since the last time */
   conv->time = 0;
   for (int l = 0; l < conv->levels; ++l) {
     level* v = &conv->level[l];
@@ -151,7 +152,7 @@ void dv_conv_reset(dv_conv* conv)
   }
   /* only what the first windows reach back to */
   const size_t before = (conv->mask + 1) / 4;
-  for (int c = 0; c < 2; ++c) memset(conv->input[c] + conv->mask + 1 - before, 0, before * sizeof(float));
+  for (int c = 0; c < 2 && !clean; ++c) memset(conv->input[c] + conv->mask + 1 - before, 0, before * sizeof(float));
 }
 
 void dv_conv_set_response(dv_conv* conv, const dv_conv_response* response)

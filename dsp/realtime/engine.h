@@ -15,7 +15,8 @@
  * over some 40 ms, beginning with the next quantum, and end exactly on their target.
  *
  * One thread at a time may call the functions of an engine; dv_rt_set_response, dv_rt_replace_response and
- * dv_rt_take_retired may be called from another one.  Engines share nothing.  Precision: signals float, recursions double. */
+ * dv_rt_take_retired may be called from another one.  Engines share nothing.  Precision: signals float, recursions
+ * double. */
 #ifndef DIFFVOX_RT_ENGINE_H
 #define DIFFVOX_RT_ENGINE_H
 

@@ -11,17 +11,21 @@
 #include "presets/preset.h"
 
 #include <jansson.h>
+#include <math.h>
 
 enum { RECOVERY_MAX_ROWS = 64, RECOVERY_PATH = 4096 };
 
 /* The frequency of the probes' tone, and of all levels that are told at one frequency. */
 #define RECOVERY_TONE_HZ 1000.0
 
-/* One line of the table.  NAN: does not apply; a row without target is for information. */
+/* What does not apply to a row: its known value, its target ... */
+#define RECOVERY_NONE ((double)NAN)
+
+/* One line of the table.  A row without target is for information. */
 typedef struct {
   char name[64];
   const char *unit, *error_unit;
-  double truth, found;
+  double known, found;
   double error, target; /* met when |error| <= target */
 } recovery_row;
 
@@ -30,14 +34,20 @@ typedef struct {
   size_t count;
 } recovery_rows;
 
-/* Adds a row; one beyond RECOVERY_MAX_ROWS is dropped. */
-void recovery_add(recovery_rows* rows, recovery_row row);
+/* Add a row; one beyond RECOVERY_MAX_ROWS is dropped.  In turn: a value beside the known one, its error their
+   difference; a reverberation time, its error in per cent; an error in dB alone; a value alone. */
+void recovery_add_value(recovery_rows* rows, const char* name, const char* unit, double known, double found,
+                        double target);
+void recovery_add_seconds(recovery_rows* rows, const char* name, double known_s, double found_s, double target_percent);
+void recovery_add_error(recovery_rows* rows, const char* name, double error_db, double target_db);
+void recovery_add_found(recovery_rows* rows, const char* name, const char* unit, double found);
 
 /* A pair and the fit of it. */
 typedef struct {
   const char* name;
   char pair[RECOVERY_PATH], fit[RECOVERY_PATH]; /* their folders */
-  json_t *settings, *run;
+  json_t* settings;
+  json_t* run;   /* NULL: still under way */
   json_t* curve; /* NULL: no probe_curve.json */
   dv_preset preset;
   dv_audio dry;   /* mono */

@@ -5,10 +5,10 @@
 #include "recovery.h"
 #include "report/curves.h"
 
-#include <math.h>
+#include <float.h>
 #include <stdlib.h>
 
-enum { MAX_POINTS = 64, BLOCK = 4096 };
+enum { MAX_POINTS = 64, BLOCK_FRAMES = 16 };
 
 static const double FRAME_S = 0.01, ACTIVE_DB = -50.0, LOW_SHARE = 0.05, HIGH_SHARE = 0.95;
 static const double CURVE_TARGET_DB = 2.0;
@@ -25,7 +25,7 @@ static double frame_peak_db(const float* x, size_t samples)
 {
   double peak = 0.0;
   for (size_t i = 0; i < samples; ++i) peak = fmax(peak, fabs((double)x[i]));
-  return 20.0 * log10(peak);
+  return peak > 0.0 ? 20.0 * log10(peak) : -HUGE_VAL;
 }
 
 static int ascending(const void* a, const void* b)
@@ -59,7 +59,7 @@ static void add_gains(const float* dry, const dv_real* gain, size_t n, size_t fr
 
 double recovery_mean_gain_db(const recovery_case* c)
 {
-  const size_t frame = (size_t)(FRAME_S * c->dry.rate_hz), block = BLOCK / frame * frame ? BLOCK / frame * frame : frame;
+  const size_t frame = (size_t)(FRAME_S * c->dry.rate_hz), block = BLOCK_FRAMES * frame;
   const double gain = pow(10.0, c->preset.input_gain_db / 20.0);
   dv_real *x = recovery_need(dv_fft_alloc(2 * block * DV_LANES)), *g = x + block * DV_LANES;
   const dv_compressor_tape tape = {NULL, NULL, g, NULL};
@@ -80,7 +80,7 @@ double recovery_mean_gain_db(const recovery_case* c)
     add_gains(c->dry.samples + start, g, n, frame, &sum, &count);
   }
   dv_fft_release(x);
-  return count ? sum / (double)count : (double)NAN;
+  return count ? sum / (double)count : RECOVERY_NONE;
 }
 
 /* Gain of the whole front on a tone by its static law. */
@@ -107,7 +107,7 @@ static void tone_curve(const recovery_case* c, const double* in_db, size_t count
   dv_lookahead_set(filter, coefs.compressor.lookahead_samples);
   for (size_t p = 0; p < count; ++p) {
     const double peak = pow(10.0, (in_db[p] + c->preset.input_gain_db) / 20.0);
-    double most = 0.0;
+    double most = DBL_MIN;
     for (size_t i = 0; i < n; ++i)
       x[i] = (dv_real)(peak * sin(2.0 * M_PI * RECOVERY_TONE_HZ * (double)i / DV_MODEL_RATE_HZ));
     dv_front_forward(front, &coefs, signals, 1);
@@ -148,7 +148,7 @@ static double curve_error(const curve* truth, const double* found_db, double low
     sum += fabs(found_db[i] - truth->out_db[i] - offset_db);
     ++count;
   }
-  return count ? sum / (double)count : (double)NAN;
+  return count ? sum / (double)count : RECOVERY_NONE;
 }
 
 static double mean_offset(const curve* truth, const double* found_db, double low_db, double high_db)
@@ -160,23 +160,16 @@ static double mean_offset(const curve* truth, const double* found_db, double low
     sum += found_db[i] - truth->out_db[i];
     ++count;
   }
-  return count ? sum / (double)count : (double)NAN;
-}
-
-static void add_error(recovery_rows* rows, const char* name, double error_db, double target_db)
-{
-  recovery_row row = {"", "", "dB", NAN, NAN, error_db, target_db};
-  snprintf(row.name, sizeof row.name, "%s", name);
-  recovery_add(rows, row);
+  return count ? sum / (double)count : RECOVERY_NONE;
 }
 
 static void add_points(recovery_rows* rows, const curve* truth, const double* found_db, double low_db, double high_db)
 {
   for (size_t i = 0; i < truth->count; ++i) {
-    recovery_row row = {"", "dBFS", "dB", truth->out_db[i], found_db[i], found_db[i] - truth->out_db[i], NAN};
+    char name[48];
     if (truth->in_db[i] < low_db || truth->in_db[i] > high_db) continue;
-    snprintf(row.name, sizeof row.name, "  %.0f dBFS comes out as", truth->in_db[i]);
-    recovery_add(rows, row);
+    snprintf(name, sizeof name, "  %.0f dBFS comes out as", truth->in_db[i]);
+    recovery_add_value(rows, name, "dB", truth->out_db[i], found_db[i], RECOVERY_NONE);
   }
 }
 
@@ -187,19 +180,20 @@ void recovery_measure_curve(const recovery_case* c, recovery_rows* rows)
   read_curve(c, &truth);
   if (!truth.count) return;
   const size_t frames = recovery_frame_peaks(&c->dry, &peaks_db);
-  const double low_db = frames ? peaks_db[(size_t)(LOW_SHARE * (double)(frames - 1))] : (double)NAN;
-  const double high_db = frames ? peaks_db[(size_t)(HIGH_SHARE * (double)(frames - 1))] : (double)NAN;
+  const double low_db = frames ? peaks_db[(size_t)(LOW_SHARE * (double)(frames - 1))] : RECOVERY_NONE;
+  const double high_db = frames ? peaks_db[(size_t)(HIGH_SHARE * (double)(frames - 1))] : RECOVERY_NONE;
   free(peaks_db);
   static_curve(c, truth.in_db, truth.count, law_db);
   tone_curve(c, truth.in_db, truth.count, tone_db);
-  add_error(rows, "Curve, static law, levels of the voice", curve_error(&truth, law_db, low_db, high_db, 0.0),
-            CURVE_TARGET_DB);
-  add_error(rows, "Curve, static law, all levels", curve_error(&truth, law_db, -HUGE_VAL, HUGE_VAL, 0.0), (double)NAN);
-  add_error(rows, "Curve, tone sent, levels of the voice", curve_error(&truth, tone_db, low_db, high_db, 0.0),
-            (double)NAN);
-  add_error(rows, "Curve, tone sent, shape (constant removed)",
-            curve_error(&truth, tone_db, low_db, high_db, mean_offset(&truth, tone_db, low_db, high_db)), (double)NAN);
+  recovery_add_error(rows, "Curve, static law, levels of the voice", curve_error(&truth, law_db, low_db, high_db, 0.0),
+                     CURVE_TARGET_DB);
+  recovery_add_error(rows, "Curve, static law, all levels", curve_error(&truth, law_db, -HUGE_VAL, HUGE_VAL, 0.0),
+                     RECOVERY_NONE);
+  recovery_add_error(rows, "Curve, tone sent, levels of the voice", curve_error(&truth, tone_db, low_db, high_db, 0.0),
+                     RECOVERY_NONE);
+  recovery_add_error(rows, "Curve, tone sent, shape (constant removed)",
+                     curve_error(&truth, tone_db, low_db, high_db, mean_offset(&truth, tone_db, low_db, high_db)),
+                     RECOVERY_NONE);
   add_points(rows, &truth, law_db, low_db, high_db);
-  recovery_add(rows,
-               (recovery_row){"Mean compressor gain", "dB", "", NAN, recovery_mean_gain_db(c), NAN, NAN});
+  recovery_add_found(rows, "Mean compressor gain", "dB", recovery_mean_gain_db(c));
 }

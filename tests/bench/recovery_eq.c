@@ -4,8 +4,6 @@
 #include "recovery.h"
 #include "report/curves.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { GRID_MOST = 128, PER_OCTAVE = 12 };
@@ -72,28 +70,31 @@ static double mean(const double* x, size_t n)
 {
   double sum = 0.0;
   for (size_t i = 0; i < n; ++i) sum += x[i];
-  return n ? sum / (double)n : (double)NAN;
+  return n ? sum / (double)n : RECOVERY_NONE;
 }
 
 static double mean_distance(const double* x, size_t n, double from)
 {
   double sum = 0.0;
   for (size_t i = 0; i < n; ++i) sum += fabs(x[i] - from);
-  return n ? sum / (double)n : (double)NAN;
+  return n ? sum / (double)n : RECOVERY_NONE;
 }
 
 static double largest(const double* x, size_t n)
 {
-  double most = n ? 0.0 : (double)NAN;
+  double most = n ? 0.0 : RECOVERY_NONE;
   for (size_t i = 0; i < n; ++i) most = fmax(most, fabs(x[i]));
   return most;
 }
 
-static void add_error(recovery_rows* rows, const char* name, double error_db, double target_db)
+/* Two rows an octave: mean distances do not tell where. */
+static void add_octaves(recovery_rows* rows, const grid* g, const double* truth, const double* off, double gain_db)
 {
-  recovery_row row = {"", "", "dB", NAN, NAN, error_db, target_db};
-  snprintf(row.name, sizeof row.name, "%s", name);
-  recovery_add(rows, row);
+  for (size_t i = 0; i < g->count; i += PER_OCTAVE / 2) {
+    char name[32];
+    snprintf(name, sizeof name, "  at %.0f Hz", g->freq_hz[i]);
+    recovery_add_value(rows, name, "dB", truth[i], truth[i] + off[i] + gain_db, RECOVERY_NONE);
+  }
 }
 
 void recovery_measure_eq(const recovery_case* c, recovery_rows* rows)
@@ -101,8 +102,8 @@ void recovery_measure_eq(const recovery_case* c, recovery_rows* rows)
   static const char* const tone[] = {"eq", "bus"};
   const bool nothing = recovery_only_stages(c, NULL, 0);
   if (!nothing && !(c->probe.frames && recovery_stage(c, "eq") && recovery_only_stages(c, tone, 2))) return;
-  const double level_db = c->preset.input_gain_db + c->preset.output_gain_db +
-                          c->preset.params.compressor.makeup_db + recovery_pan_db(c);
+  const double level_db =
+    c->preset.input_gain_db + c->preset.output_gain_db + c->preset.params.compressor.makeup_db + recovery_pan_db(c);
   const double mean_gain_db = recovery_mean_gain_db(c);
   double truth[GRID_MOST], off[GRID_MOST];
   grid g;
@@ -113,14 +114,15 @@ void recovery_measure_eq(const recovery_case* c, recovery_rows* rows)
     off[i] += level_db - truth[i];
   }
   const double constant_db = mean(off, g.count), truth_mean_db = mean(truth, g.count);
-  add_error(rows, "EQ, static gains only", mean_distance(off, g.count, 0.0), (double)NAN);
-  add_error(rows, "EQ, with mean compressor gain", mean_distance(off, g.count, -mean_gain_db), EQ_TARGET_DB);
-  add_error(rows, "EQ, shape (constant removed)", mean_distance(off, g.count, constant_db), EQ_TARGET_DB);
+  recovery_add_error(rows, "EQ, static gains only", mean_distance(off, g.count, 0.0), RECOVERY_NONE);
+  recovery_add_error(rows, "EQ, with mean compressor gain", mean_distance(off, g.count, -mean_gain_db), EQ_TARGET_DB);
+  recovery_add_error(rows, "EQ, shape (constant removed)", mean_distance(off, g.count, constant_db), EQ_TARGET_DB);
+  add_octaves(rows, &g, truth, off, mean_gain_db);
   for (size_t i = 0; i < g.count; ++i) off[i] -= constant_db;
-  add_error(rows, "EQ, shape, greatest distance", largest(off, g.count), (double)NAN);
-  recovery_add(rows, (recovery_row){"Level, mean over the bands", "dB", "dB", truth_mean_db,
-                                    truth_mean_db + constant_db + mean_gain_db, constant_db + mean_gain_db, NAN});
-  recovery_add(rows, (recovery_row){"Mean compressor gain", "dB", "", NAN, mean_gain_db, NAN, NAN});
+  recovery_add_error(rows, "EQ, shape, greatest distance", largest(off, g.count), RECOVERY_NONE);
+  recovery_add_value(rows, "Level, mean over the bands", "dB", truth_mean_db,
+                     truth_mean_db + constant_db + mean_gain_db, RECOVERY_NONE);
+  recovery_add_found(rows, "Mean compressor gain", "dB", mean_gain_db);
 }
 
 void recovery_measure_spectrum(const recovery_case* c, recovery_rows* rows)
@@ -141,6 +143,6 @@ void recovery_measure_spectrum(const recovery_case* c, recovery_rows* rows)
     dv_audio_free(&audio);
   }
   for (size_t i = 0; i < g.count; ++i) off[i] = 10.0 * log10(energy[1][i] / energy[0][i]);
-  add_error(rows, "Spectrum of the render", mean_distance(off, g.count, 0.0), (double)NAN);
-  recovery_add(rows, (recovery_row){"Level of the render's spectrum", "", "dB", NAN, NAN, mean(off, g.count), NAN});
+  recovery_add_error(rows, "Spectrum of the render", mean_distance(off, g.count, 0.0), RECOVERY_NONE);
+  recovery_add_found(rows, "Level of the render's spectrum", "dB", mean(off, g.count));
 }

@@ -10,6 +10,7 @@
  * ten, or with --all everything; fails when a jump or preset change is above -60 dBFS, or bypass above -70, and
  * louder than what either setting makes of the sine all the time (a fast compressor distorts). */
 #include "hosts/host.h"
+#include "support/dv_click.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -33,40 +34,9 @@ typedef struct {
   size_t count;
 } bench;
 
-/* --- Measuring --------------------------------------------------------------------------------------------------- */
-
-typedef struct {
-  double b0, b1, b2, a1, a2, z1, z2;
-} section;
-
-static section highpass(double freq_hz, double q)
-{
-  const double w = 2.0 * PI * freq_hz / RATE, c = cos(w), alpha = sin(w) / (2.0 * q), a0 = 1.0 + alpha;
-  const double b = (1.0 + c) / 2.0 / a0;
-  return (section){b, -2.0 * b, b, -2.0 * c / a0, (1.0 - alpha) / a0, 0.0, 0.0};
-}
-
-static double filter(section* s, double x)
-{
-  const double y = s->b0 * x + s->z1;
-  s->z1 = s->b1 * x - s->a1 * y + s->z2;
-  s->z2 = s->b2 * x - s->a2 * y;
-  return y;
-}
-
-/* Peak above 8 kHz (Butterworth, fourth order) of both channels. */
 static double above_8_khz_dbfs(const bench* b, size_t from, size_t to)
 {
-  double peak = 1e-12;
-  const float* channel[2] = {b->left, b->right};
-  for (int c = 0; c < 2; ++c) {
-    section one = highpass(8000.0, 0.541), two = highpass(8000.0, 1.307);
-    for (size_t i = 0; i < to; ++i) {
-      const double y = fabs(filter(&two, filter(&one, (double)channel[c][i])));
-      if (i >= from && !(y <= peak)) peak = y;
-    }
-  }
-  return 20.0 * log10(peak);
+  return dv_click_dbfs(b->left, b->right, from, to, RATE);
 }
 
 /* --- Changes ----------------------------------------------------------------------------------------------------- */
