@@ -61,7 +61,7 @@ dv_status dv_checkpoint_write(const char* path, const dv_fit* fit, const dv_fit_
 static dv_status parse(const char* path, const char* bytes, size_t size, uint64_t fingerprint, dv_fit* fit,
                        dv_fit_history* history, dv_error* err)
 {
-  header h;
+  header h = {0};
   if (size >= sizeof h) memcpy(&h, bytes, sizeof h);
   const char* body = bytes + sizeof h;
   const bool whole = size >= sizeof h && h.magic == MAGIC && h.steps < MAX_BYTES && h.state_size < MAX_BYTES &&

@@ -69,12 +69,12 @@ static dv_status open_fit(session* s, const dv_chain_params* start, dv_error* er
   return dv_fit_new(&s->options.fit, &stems, start, &s->fit, err);
 }
 
-static dv_status choose_start(const session* s, dv_chain_params* start, dv_error* err)
+static dv_status choose_start(session* s, dv_chain_params* start, dv_error* err)
 {
-  const dv_fit_options* o = &s->options;
+  dv_fit_options* o = &s->options;
   const dv_fit_stems stems = fit_stems(s);
   if (o->reference) dv_params_initial(o->fit.seed, start);
-  else if (!o->init) return dv_fit_default_start(&stems, start, err);
+  else if (!o->init) return dv_fit_default_start(&stems, start, &o->fit.delay_known, err);
   if (!o->init) return DV_OK;
   dv_preset preset;
   const dv_status status = dv_preset_resolve(o->init, o->corpora_dir, &preset, err);

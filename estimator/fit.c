@@ -60,13 +60,13 @@ void dv_fit_mean_start(bool mono, dv_chain_params* start)
   if (mono) start->pan = start->delay.odd_pan = start->delay.even_pan = 0.5;
 }
 
-dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start, dv_error* err)
+dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start, bool* delay_known, dv_error* err)
 {
   dv_echo_profile* profile = malloc(sizeof *profile);
   if (!profile) return dv_fail(err, DV_ERR_NOMEM, "out of memory");
   const dv_status status = dv_echo_profile_estimate(stems, profile, err);
   dv_fit_mean_start(is_mono(stems), start);
-  if (!status) dv_echo_start(profile, is_mono(stems), start);
+  *delay_known = !status && dv_echo_start(profile, is_mono(stems), start) > 0.0;
   free(profile);
   return status;
 }
@@ -134,6 +134,12 @@ static void tie_channels(double values[DV_PARAM_COUNT])
   memcpy(values, dv_params_flat_const(&g), DV_PARAM_COUNT * sizeof *values);
 }
 
+static bool is_delay_time(int index)
+{
+  static const dv_chain_params none;
+  return dv_params_flat_const(&none) + index == &none.delay.delay_ms;
+}
+
 static bool is_pan(int index)
 {
   static const dv_chain_params none;
@@ -152,6 +158,9 @@ static void set_scales(dv_fit* f)
     f->scale[i] = frozen ? 0.0 : unspread ? 1.0 : deviation[i];
   }
   if (f->mono) tie_channels(f->scale);
+  /* A common step is many milliseconds; what has been found to a tenth of one would be lost in the first. */
+  for (int i = 0; f->config.scaled && f->config.delay_known && i < DV_PARAM_COUNT; ++i)
+    if (is_delay_time(i)) f->scale[i] *= 0.002;
 }
 
 /* How much of the schedule is over, 0 to 1. */

@@ -30,6 +30,7 @@ typedef struct {
   double max_seconds;   /* > 0: the schedule is shortened to end then */
   uint64_t seed;        /* of the draws of chunks */
   unsigned frozen;      /* bit 1u << dv_effect: its parameters stay as they start */
+  bool delay_known;     /* the start has found an echo: its time takes steps of a five-hundredth */
   bool keep_last;       /* chunks are drawn: losses of different draws do not compare, the last state is the result */
 } dv_fit_config;
 
@@ -44,8 +45,9 @@ void dv_fit_config_default(dv_fit_config* config);
 void dv_fit_mean_start(bool mono, dv_chain_params* start);
 
 /* The default's start: the same, with delay and reverb moved to the echoes that the stems show
-   (estimator/echoes.h).  DV_ERR_NOMEM. */
-DV_NODISCARD dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start, dv_error* err);
+   (estimator/echoes.h).  *delay_known is for the configuration.  DV_ERR_NOMEM. */
+DV_NODISCARD dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start, bool* delay_known,
+                                            dv_error* err);
 
 /* A chain that does nearly nothing but plain_gain_db: flat EQ, ratios of 1, no delay, no reverb. */
 void dv_fit_transparent_start(const dv_fit_stems* stems, dv_chain_params* start);

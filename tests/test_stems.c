@@ -388,7 +388,7 @@ static void test_stems_that_cannot_be_used_are_refused(void** state)
     {"dry.wav", "other.wav", DV_ALIGN_AUTO, true, DV_ERR_ARG, "are these the same performance?"},
     {"dry.wav", "brief.wav", DV_ALIGN_AUTO, true, DV_ERR_ARG, "brief.wav: loudness cannot be measured: 0.39 s"},
     {"brief.wav", "dry.wav", DV_ALIGN_OFF, true, DV_ERR_ARG, "at least 0.4 s are needed"},
-    {"dry.wav", "1024.wav", DV_ALIGN_OFF, false, DV_ERR_ARG, "has 1024 samples in common"},
+    {"dry.wav", "1024.wav", DV_ALIGN_OFF, false, DV_ERR_ARG, "1024 samples at 44.1 kHz are too few"},
     {"dry.wav", "faint.wav", DV_ALIGN_AUTO, true, DV_ERR_ARG, "faint.wav: loudness cannot be measured"},
     {"dry.wav", "loud.wav", DV_ALIGN_AUTO, true, DV_ERR_ARG, "loud.wav: its loudness"},
   };

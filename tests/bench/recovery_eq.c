@@ -130,13 +130,14 @@ void recovery_measure_spectrum(const recovery_case* c, recovery_rows* rows)
   static const char* const files[2] = {"wet.wav", "render.wav"};
   double energy[2][GRID_MOST] = {{0}}, off[GRID_MOST];
   grid g;
+  if (!c->run) return; /* what sound there is, is an older fit's */
   voice_grid(&c->dry, &g);
   for (int f = 0; f < 2; ++f) {
     char path[RECOVERY_PATH];
     dv_audio audio;
     dv_error err;
     if ((size_t)snprintf(path, sizeof path, "%s/%s", c->fit, files[f]) >= sizeof path) return;
-    if (dv_audio_read(path, &audio, &err)) return; /* a fit under way has none yet */
+    if (dv_audio_read(path, &audio, &err)) return;
     for (size_t i = 0; i < audio.channels; ++i)
       add_band_energy(dv_audio_channel(&audio, i), audio.frames, audio.rate_hz, g.freq_hz, g.count, energy[f]);
     for (size_t i = 0; i < g.count; ++i) energy[f][i] /= (double)audio.channels;

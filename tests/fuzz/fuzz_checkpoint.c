@@ -35,7 +35,7 @@ static void make_bench(bench* b)
   for (int i = 0; i < FRAMES; ++i) b->signal[i] = (dv_real)sin(0.05 * i);
   const dv_fit_stems stems = {b->signal, b->signal, b->signal, FRAMES, 0.0};
   dv_fit_config_default(&config);
-  dv_fit_default_start(true, &start);
+  dv_fit_mean_start(true, &start);
   b->file = memfd_create("checkpoint", 0);
   snprintf(b->path, sizeof b->path, "/proc/self/fd/%d", b->file);
   if (b->file < 0 || dv_fit_new(&config, &stems, &start, &b->fit, &err)) abort();
