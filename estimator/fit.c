@@ -160,7 +160,7 @@ static void set_scales(dv_fit* f)
   if (f->mono) tie_channels(f->scale);
   /* A common step is many milliseconds; what has been found to a tenth of one would be lost in the first. */
   for (int i = 0; f->config.scaled && f->config.delay_known && i < DV_PARAM_COUNT; ++i)
-    if (is_delay_time(i)) f->scale[i] *= 0.002;
+    if (is_delay_time(i)) f->scale[i] *= 3e-4;
 }
 
 /* How much of the schedule is over, 0 to 1. */

@@ -6,6 +6,7 @@
 #include "presets/corpus.h"
 #include "presets/folders.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
@@ -19,6 +20,7 @@
 static const char TOOL[] = "diffvox-lv2preset";
 static const char USAGE[] =
   "usage: diffvox-lv2preset PRESET... -o BUNDLE [options]\n"
+  "       diffvox-lv2preset PRESET... --install [-o BUNDLE] [options]\n"
   "\n"
   "Writes presets as an LV2 bundle, so that hosts show them in the preset menu of the DiffVox plugin.\n"
   "\n"
@@ -28,7 +30,8 @@ static const char USAGE[] =
   "\n"
   "options:\n"
   "  -o, --output BUNDLE  the folder to write, \"mine.lv2\"; one written earlier is replaced\n"
-  "      --install        write it into ~/.lv2, where hosts look; BUNDLE is then a plain name\n"
+  "      --install        write it into ~/.lv2, where hosts look; BUNDLE is then a plain name, without -o that of\n"
+  "                       the first PRESET: diffvox-fit for fit/\n"
   "      --corpora DIR    folder of the published presets; else $DIFFVOX_CORPORA\n"
   "      --list           print the name of every preset as hosts will show it\n"
   "  -q, --quiet          print nothing\n"
@@ -148,6 +151,25 @@ static void free_collection(collection* c)
 
 /* --- The tool ----------------------------------------------------------------------------------------------------- */
 
+/* "runs/My fit/" and "runs/My fit/preset.json" -> "diffvox-My-fit". */
+static dv_status name_after(const char* spec, char name[NAME_MAX], dv_error* err)
+{
+  static const char FILE_OF_FIT[] = "/preset.json";
+  char path[PATH_MAX];
+  if (!realpath(spec, path)) snprintf(path, sizeof path, "%s", spec);
+  size_t length = strlen(path);
+  const size_t tail = strlen(FILE_OF_FIT);
+  if (length > tail && !strcmp(path + length - tail, FILE_OF_FIT)) path[length - tail] = '\0';
+  const char* slash = strrchr(path, '/');
+  const char* own = slash ? slash + 1 : path;
+  if (snprintf(name, NAME_MAX, "diffvox-%s", own) >= NAME_MAX)
+    return dv_fail(err, DV_ERR_ARG, "%s: the name is too long; choose one with -o", dv_file_label(spec));
+  for (char* c = name; *c; ++c)
+    if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_') *c = '-';
+  for (length = strlen(name); name[length - 1] == '-'; --length) name[length - 1] = '\0';
+  return DV_OK;
+}
+
 /* ~/.lv2/NAME, with the extension that bundles have. */
 static dv_status installed_path(const char* name, char path[PATH_MAX], dv_error* err)
 {
@@ -162,11 +184,12 @@ static dv_status installed_path(const char* name, char path[PATH_MAX], dv_error*
   return DV_OK;
 }
 
-static dv_status write_bundle(const options* o, const collection* c, dv_error* err)
+static dv_status write_bundle(const options* o, const char* first, const collection* c, dv_error* err)
 {
-  char path[PATH_MAX];
+  char path[PATH_MAX], name[NAME_MAX];
   dv_status status = DV_OK;
-  if (o->install) status = installed_path(o->output, path, err);
+  if (!o->output) status = name_after(first, name, err);
+  if (!status && o->install) status = installed_path(o->output ? o->output : name, path, err);
   if (!status)
     status = dv_lv2_bundle_write(o->install ? path : o->output, (const dv_preset* const*)c->presets, c->count, err);
   if (!status && !o->quiet)
@@ -190,7 +213,7 @@ static dv_status run(const options* o, char** specs, int count, dv_error* err)
   collection c = {.options = o, .err = err};
   dv_status status = DV_OK;
   for (int i = 0; i < count && !status; ++i) status = add_argument(&c, specs[i]);
-  if (!status && o->output) status = write_bundle(o, &c, err);
+  if (!status && (o->output || o->install)) status = write_bundle(o, specs[0], &c, err);
   if (!status && o->list) status = list(&c, err);
   free_collection(&c);
   return status;
@@ -200,7 +223,8 @@ static dv_status run(const options* o, char** specs, int count, dv_error* err)
 static int check_arguments(int argc, const options* o)
 {
   if (optind == argc) return 1 + dv_cli_usage_error(TOOL, "wants presets", "");
-  if (!o->output && !o->list) return 1 + dv_cli_usage_error(TOOL, "wants the name of the bundle: -o BUNDLE", "");
+  if (!o->output && !o->install && !o->list)
+    return 1 + dv_cli_usage_error(TOOL, "wants the name of the bundle, -o BUNDLE, or --install", "");
   if (o->install && o->output && (strchr(o->output, '/') || !*o->output || o->output[0] == '.'))
     return 1 + dv_cli_usage_error(TOOL, "--install wants a plain name for the bundle, not", o->output);
   return 0;

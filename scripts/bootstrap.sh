@@ -1,9 +1,11 @@
 #!/bin/sh
-# Installs the Debian packages of scripts/packages.txt that are missing.  Needs root or sudo for that.
+# Installs the Debian packages of scripts/packages.txt, or of the lists given, that are missing.  Needs root or sudo for
+# that.
+# usage: bootstrap.sh [LIST...]
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
+[ $# -gt 0 ] || set -- "$(dirname "$0")/packages.txt"
 missing=
-for package in $(grep -v '^#' "$here/packages.txt"); do
+for package in $(grep -hv '^#' "$@"); do
   state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$state" = installed ] || missing="$missing $package"
 done

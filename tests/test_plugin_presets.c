@@ -144,6 +144,22 @@ static void test_install_goes_where_hosts_look(void** state)
   assert_contains(t, ".lv2/halls.lv2/manifest.ttl", "urn:diffvox:preset:halls:concert-hall");
 }
 
+static void test_install_without_a_name_takes_that_of_the_preset(void** state)
+{
+  dv_temp* t = *state;
+  char command[1024], output[4096];
+  const dv_preset p = usual_preset("a fit");
+  assert_int_equal(mkdir(dv_temp_path(t, "my fit"), 0777), 0);
+  write_preset(t, "my fit/preset.json", &p);
+  const char* const specs[] = {"my fit/", "my fit/preset.json", "hall"};
+  for (size_t i = 0; i < sizeof specs / sizeof *specs; ++i) {
+    snprintf(command, sizeof command, "HOME=. '%s' '%s' --install", tool, specs[i]);
+    assert_int_equal(dv_cli_shell(t, command, output, sizeof output), 0);
+    assert_true(strstr(output, i < 2 ? ".lv2/diffvox-my-fit.lv2" : ".lv2/diffvox-hall.lv2") != NULL);
+  }
+  assert_contains(t, ".lv2/diffvox-my-fit.lv2/manifest.ttl", "pset:Preset");
+}
+
 static void test_bad_input_is_named(void** state)
 {
   dv_temp* t = *state;
@@ -211,6 +227,7 @@ int main(int argc, char** argv)
     cmocka_unit_test(test_any_name_is_written_as_turtle),
     cmocka_unit_test(test_bundle_is_replaced_and_nothing_else_is),
     cmocka_unit_test(test_install_goes_where_hosts_look),
+    cmocka_unit_test(test_install_without_a_name_takes_that_of_the_preset),
     cmocka_unit_test(test_bad_input_is_named),
     cmocka_unit_test(test_full_disk_leaves_the_old_bundle),
     cmocka_unit_test(test_list_names_presets_as_hosts_do),

@@ -96,6 +96,10 @@ static void test_change_of_a_parameter_does_not_click(void** state)
   c = same("delay loop closes", &from);
   c.to.delay.feedback = 0.3;
   assert_no_click(&from, &c, false);
+  from.delay = (dv_delay_params){132.5, 0.81, 0.009, {13124.0, 0.71}, 0.5, 0.5};
+  c = same("delay loop opens, louder", &from); /* new stages of the line begin in the middle of a wave */
+  c.to.delay = (dv_delay_params){239.2, 0.64, 0.144, {15821.0, 0.91}, 0.5, 0.5};
+  assert_no_click(&from, &c, false);
   c = same("reverb EQ", &p);
   c.to.reverb.peak1 = (dv_peak_params){12.0, 1000.0, 3.0};
   c.to.reverb.highshelf = (dv_shelf_params){12.0, 2000.0};
@@ -103,6 +107,27 @@ static void test_change_of_a_parameter_does_not_click(void** state)
   c = same("pan and send", &p);
   c.to.pan = 1.0;
   c.to.send = 1.0;
+  assert_no_click(&p, &c, false);
+}
+
+/* Faster than the wave and with next to no release: every rise of the level is a step. */
+static void test_change_to_a_very_fast_compressor_does_not_click(void** state)
+{
+  (void)state;
+  dv_chain_params p = usual_params();
+  p.compressor.comp_threshold_db = -19.9;
+  p.compressor.comp_ratio = 3.2;
+  p.compressor.makeup_db = 18.0;
+  p.compressor.attack_coef = dv_coef_from_ms(0.3, DV_MODEL_RATE_HZ);
+  p.compressor.release_coef = dv_coef_from_ms(285.0, DV_MODEL_RATE_HZ);
+  p.compressor.average_coef = dv_coef_from_ms(0.0186, DV_MODEL_RATE_HZ);
+  change c = same("compressor of 0.04 ms", &p);
+  c.to.compressor.comp_threshold_db = -29.4;
+  c.to.compressor.comp_ratio = 3.8;
+  c.to.compressor.attack_coef = dv_coef_from_ms(0.0395, DV_MODEL_RATE_HZ);
+  c.to.compressor.release_coef = dv_coef_from_ms(10000.0, DV_MODEL_RATE_HZ);
+  c.to.compressor.average_coef = dv_coef_from_ms(0.0135, DV_MODEL_RATE_HZ);
+  c.to.lowshelf.gain_db += 6.0;
   assert_no_click(&p, &c, false);
 }
 
@@ -303,6 +328,40 @@ static void test_replacement_plays_what_comes(void** state)
   free_take(&b);
 }
 
+/* Twenty replacements in four seconds: none hangs, none is lost, the last one plays. */
+static void test_rapid_replacements_end_with_the_last(void** state)
+{
+  (void)state;
+  enum { CHANGES = 20, EVERY = 1600, SECOND = 8000 };
+  const dv_chain_params from = usual_params();
+  dv_chain_params to = from;
+  dv_rt* browsed = new_engine(&from, SECOND);
+  take a = new_take(64 * 6000), b = new_take(64 * 6000);
+  int returned = 0;
+  fill_noise(&a, 12);
+  fill_noise(&b, 12);
+  for (int i = 0; i < CHANGES; ++i) {
+    for (int k = 0; k < DV_FDN_BANDS; ++k) to.reverb.decay[k] = 0.4 + 0.02 * i;
+    to.compressor.comp_threshold_db = -40.0 + i;
+    to.delay.delay_ms = 150.0 + 20.0 * i;
+    dv_rt_response* superseded = dv_rt_replace_response(browsed, dv_rt_response_new(&to.reverb, SECOND, NULL));
+    returned += superseded != NULL;
+    dv_rt_response_free(superseded);
+    dv_rt_set_params(browsed, &to);
+    play(browsed, &a, (size_t)i * EVERY, (size_t)(i + 1) * EVERY, BLOCK);
+  }
+  play(browsed, &a, CHANGES * EVERY, a.n, BLOCK);
+  dv_rt* there = new_engine(&to, SECOND);
+  play(there, &b, 0, b.n, BLOCK);
+  for (size_t i = a.n - 64 * 500; i < a.n; ++i) assert_close((double)a.left[i], (double)b.left[i], 0.0, 2e-6);
+  for (dv_rt_response* r; (r = dv_rt_take_retired(browsed)); ++returned) dv_rt_response_free(r);
+  assert_int_equal(returned, CHANGES); /* the first one and all but the last */
+  dv_rt_free(browsed);
+  dv_rt_free(there);
+  free_take(&a);
+  free_take(&b);
+}
+
 static void test_response_of_another_rate_or_superseded_comes_back(void** state)
 {
   (void)state;
@@ -338,6 +397,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_click_measure_finds_a_step),
     cmocka_unit_test(test_change_of_a_parameter_does_not_click),
+    cmocka_unit_test(test_change_to_a_very_fast_compressor_does_not_click),
     cmocka_unit_test(test_change_of_the_mix_does_not_click),
     cmocka_unit_test(test_change_of_the_whole_preset_does_not_click),
     cmocka_unit_test(test_change_lands_exactly),
@@ -345,6 +405,7 @@ int main(void)
     cmocka_unit_test(test_change_of_response_ends_where_it_should),
     cmocka_unit_test(test_replaced_response_rings_out),
     cmocka_unit_test(test_replacement_plays_what_comes),
+    cmocka_unit_test(test_rapid_replacements_end_with_the_last),
     cmocka_unit_test(test_response_of_another_rate_or_superseded_comes_back),
     cmocka_unit_test(test_response_refuses_bad_parameters),
   };

@@ -84,7 +84,7 @@ static void set_targets(dv_rt* rt)
     dv_controls_set_biquad(&rt->controls, DV_CONTROL_EQ + k * DV_BIQUAD_CONTROLS, &eq[k]);
   dv_compressor_coefs compressor;
   dv_compressor_coeffs(&p->compressor, rt->rate_hz, &compressor);
-  dv_controls_set_compressor(&rt->controls, &compressor);
+  if (dv_controls_set_compressor(&rt->controls, &compressor)) dv_dynamics_soften(&rt->dynamics);
   dv_rt_lookahead_set(rt->lookahead, compressor.lookahead_samples);
   dv_pingpong_set(rt->delay, &p->delay, &rt->controls);
   set_reverb_eq(rt, &p->reverb);
@@ -180,6 +180,7 @@ dv_rt* dv_rt_new(const dv_chain_params* params, double rate_hz, dv_error* err)
   rt->mix = dv_rt_mix_neutral();
   rt->lookahead_on = true;
   dv_controls_init(&rt->controls, rate_hz);
+  dv_dynamics_init(&rt->dynamics, rate_hz);
   set_targets(rt);
   set_mix_targets(rt);
   rt->swap_quanta = dv_fade_quanta(rate_hz);
@@ -480,7 +481,7 @@ DV_HOT static void run_reverbs(dv_rt* rt, float send[2][DV_QUANTUM], float out[2
 /* Settings still and all memories empty but the EQ's, of which next to nothing is left. */
 static bool nothing_sounds(const dv_rt* rt)
 {
-  if (rt->controls.moving || rt->arriving) return false;
+  if (rt->controls.moving || rt->arriving || !dv_dynamics_exact(&rt->dynamics)) return false;
   if (dv_peak(rt->now.dry[0], DV_QUANTUM) > 0.0f || dv_peak(rt->now.dry[1], DV_QUANTUM) > 0.0f) return false;
   if (dv_peak(rt->now.effect, DV_QUANTUM) > 0.0f || !dv_pingpong_idle(rt->delay) || !reverb_idle(rt)) return false;
   double eq = 0.0;
@@ -509,6 +510,7 @@ static void end_quantum(dv_rt* rt)
   dv_pingpong_write(rt->delay, &rt->controls, rt->now.effect);
   send_to_reverb(rt, send);
   dv_controls_advance(&rt->controls);
+  dv_dynamics_advance(&rt->dynamics);
   exchange_responses(rt);
   dv_pingpong_read(rt->delay, &rt->controls, rt->now.echo[0], rt->now.echo[1]);
   run_reverbs(rt, send, reverb);

@@ -220,6 +220,7 @@ DV_HOT void dv_pingpong_write(dv_pingpong* pp, const dv_controls* c, const float
 {
   const float closed = pp->reader[pp->current].closed ? 1.0f : 0.0f;
   const float change = pp->fade < 0 ? 0.0f : (pp->reader[1 - pp->current].closed ? 1.0f : 0.0f) - closed;
+  const int in_use = pp->reader[pp->current].stages;
   float feedback[DV_QUANTUM], line[DV_QUANTUM];
   for (int i = 0; i < DV_QUANTUM; ++i) feedback[i] = at_sample(c, DV_CONTROL_FEEDBACK, i);
   uint32_t any = 0;
@@ -229,6 +230,8 @@ DV_HOT void dv_pingpong_write(dv_pingpong* pp, const dv_controls* c, const float
     for (int i = 0; i < DV_QUANTUM; ++i) line[i] = audible(feedback[i] * echo[i]);
     if (k == 0)
       for (int i = 0; i < DV_QUANTUM; ++i) line[i] = e[i] + (closed + change * pp->weight[i]) * line[i];
+    if (k >= in_use) /* comes into use, in the middle of a wave */
+      for (int i = 0; i < DV_QUANTUM; ++i) line[i] *= pp->weight[i];
     memcpy(s->line + (size_t)pp->time % s->length, line, sizeof line);
     any |= nonzero_bits(line);
   }

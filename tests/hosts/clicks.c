@@ -6,9 +6,10 @@
  *
  * Every control port jumps from its default to each end of its range, from end to end and back; gains jump by
  * 18 dB up and to their lower end, because a sine raised by more would leave any scale.  Then every factory preset
- * follows every other one in a circle, and bypass goes on and off.  Blocks of 64 frames at 48 kHz.  Prints the worst
- * ten, or with --all everything; fails when a jump or preset change is above -60 dBFS, or bypass above -70, and
- * louder than what either setting makes of the sine all the time (a fast compressor distorts). */
+ * follows every other one in a circle, and bypass goes on and off; at last presets are browsed, twenty in four seconds.
+ * Blocks of 64 frames at 48 kHz.  Prints the worst ten, or with --all everything; fails when a jump or preset change
+ * is above -60 dBFS, or bypass above -70, and louder than what either setting makes of the sine all the time (a fast
+ * compressor distorts). */
 #include "hosts/host.h"
 #include "support/dv_click.h"
 
@@ -21,6 +22,8 @@ static const double RATE = 48000.0, PI = 3.141592653589793;
 static const double LIMIT_DBFS = -60.0, BYPASS_LIMIT_DBFS = -70.0;
 static const float GAIN_STEP_DB = 18.0f;
 enum { BLOCK = 64, CHANGE = 48000, SETTLED = CHANGE + 14400, END = SETTLED + 9600, MAX_ROWS = 2000, WORST = 10 };
+enum { BROWSED = 20, BROWSE_EVERY = 9600, BROWSE_SETTLED = CHANGE + BROWSED * BROWSE_EVERY + 96000 };
+enum { BROWSE_END = BROWSE_SETTLED + 9600 };
 
 typedef struct {
   char name[160];
@@ -29,7 +32,7 @@ typedef struct {
 
 typedef struct {
   dv_host* host;
-  float sine[END], left[END], right[END];
+  float sine[BROWSE_END], left[BROWSE_END], right[BROWSE_END];
   row rows[MAX_ROWS];
   size_t count;
 } bench;
@@ -52,16 +55,21 @@ static void begin(bench* b)
   play(b, 0, CHANGE);
 }
 
-static void end(bench* b, const char* name, double limit_dbfs)
+static void note(bench* b, const char* name, size_t settled, size_t last, double limit_dbfs)
 {
-  play(b, CHANGE, END);
   if (b->count == MAX_ROWS) return;
   row* r = &b->rows[b->count++];
   snprintf(r->name, sizeof r->name, "%s", name);
   r->before_dbfs = above_8_khz_dbfs(b, (size_t)(0.8 * RATE), CHANGE);
-  r->after_dbfs = above_8_khz_dbfs(b, CHANGE, SETTLED);
-  r->settled_dbfs = above_8_khz_dbfs(b, SETTLED, END);
+  r->after_dbfs = above_8_khz_dbfs(b, CHANGE, settled);
+  r->settled_dbfs = above_8_khz_dbfs(b, settled, last);
   r->limit_dbfs = limit_dbfs;
+}
+
+static void end(bench* b, const char* name, double limit_dbfs)
+{
+  play(b, CHANGE, END);
+  note(b, name, SETTLED, END, limit_dbfs);
 }
 
 static void jump(bench* b, uint32_t port, float from, float to)
@@ -109,6 +117,36 @@ static void change_presets(bench* b)
   }
 }
 
+/* Rows of preset changes in a circle -> the loudest that one of `count` presets from `first` on is all the time. */
+static double loudest_dbfs(const row* circle, size_t presets, size_t first, size_t count)
+{
+  double loudest = -240.0;
+  for (size_t i = 0; i < count; ++i) loudest = fmax(loudest, circle[(first + i) % presets].before_dbfs);
+  return loudest;
+}
+
+/* A change comes while the tail before the last one still rings and the last response still fades in. */
+static void browse(bench* b)
+{
+  const size_t presets = dv_host_preset_count(b->host->world);
+  const row* circle = b->rows + b->count - presets;
+  for (size_t first = 0; first < presets; first += BROWSED) {
+    char name[160];
+    dv_host_load_preset(b->host, first);
+    begin(b);
+    for (size_t i = 1; i <= BROWSED; ++i) {
+      const size_t at = CHANGE + (i - 1) * BROWSE_EVERY;
+      dv_host_load_preset(b->host, (first + i) % presets);
+      play(b, at, at + BROWSE_EVERY);
+    }
+    play(b, CHANGE + BROWSED * BROWSE_EVERY, BROWSE_END);
+    snprintf(name, sizeof name, "%d presets in %d s from '%.60s' on", BROWSED, (int)(BROWSED * BROWSE_EVERY / RATE),
+             dv_host_preset_label(b->host->world, first));
+    note(b, name, BROWSE_SETTLED, BROWSE_END,
+         fmax(LIMIT_DBFS, loudest_dbfs(circle, presets, first, BROWSED + 1) + 1.0));
+  }
+}
+
 static int by_loudness(const void* a, const void* b)
 {
   const double x = ((const row*)a)->after_dbfs, y = ((const row*)b)->after_dbfs;
@@ -144,11 +182,12 @@ int main(int argc, char** argv)
   if (argc < 2 || !b) return 2;
   dv_host_world* world = dv_host_world_new(argv[1], presets);
   b->host = dv_host_new(world, false, RATE, DV_HOST_WORKER);
-  for (size_t i = 0; i < END; ++i)
+  for (size_t i = 0; i < BROWSE_END; ++i)
     b->sine[i] = (float)(0.25 * sin(2.0 * PI * 1000.0 * (double)i / RATE) * fmin(1.0, (double)i / (0.2 * RATE)));
   for (uint32_t p = 0; p < b->host->ports; ++p)
     if (dv_host_is_control(b->host, p) && dv_host_is_input(b->host, p)) jump_port(b, p);
   change_presets(b);
+  browse(b);
   const bool good = report(b, all);
   printf("%d passed, %d failed\n", good ? 1 : 0, good ? 0 : 1);
   dv_host_free(b->host);

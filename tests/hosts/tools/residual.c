@@ -45,7 +45,7 @@ static int compare(const dv_audio* late, dv_audio* reference, size_t most_late, 
   }
   const double level = sqrt(energy(reference) / (double)(reference->channels * reference->frames));
   size_t lag = 0;
-  double least = INFINITY;
+  double least = HUGE_VAL;
   for (size_t l = 0; l <= most_late; ++l) {
     const double d = difference(late, reference, l, least);
     if (d < least) {
