@@ -97,6 +97,7 @@ static dv_status begin(session* s, dv_error* err)
     s->options.fit.final_rate = fmin(s->options.fit.final_rate, s->options.fit.learning_rate);
     const dv_fit_stems stems = fit_stems(s);
     dv_fit_transparent_start(&stems, &start);
+    s->options.fit.delay_known = false;
     status = open_fit(s, &start, err);
     if (status) return status;
   }

@@ -244,6 +244,8 @@ dv_status dv_fit_advance(dv_fit* f, dv_fit_step* step, bool* more, dv_error* err
     keep_if_best(f, step);
     status = update(f, gradient, step->elapsed_s);
   }
+  if (status && s->step == 0)
+    return dv_fail(err, status, "the first gradient is not finite; bring the stems to full scale");
   if (status) {
     finish(f, DV_FIT_NONFINITE);
     return DV_OK;
