@@ -138,6 +138,54 @@ static void find_excess(dv_echo_profile* p)
   }
 }
 
+static double around(const double* x, int ms, int count)
+{
+  double sum = 0.0;
+  for (int t = ms - 1; t <= ms + 1; ++t)
+    if (t >= 0 && t < count) sum += x[t];
+  return sum;
+}
+
+/* Echoes below this are not worth a delay. */
+static const double FAINTEST = 1e-4; /* -40 dB of the direct sound */
+
+/* The clearest echo that the delay can follow; 0: none. */
+static int clearest_ms(const dv_echo_profile* p)
+{
+  int best = 0;
+  double clearest = FAINTEST;
+  for (int ms = 101; ms < 999; ++ms) {
+    const double e = around(p->excess, ms, DV_ECHO_BINS);
+    if (e > clearest) {
+      clearest = e;
+      best = ms;
+    }
+  }
+  return best;
+}
+
+/* How well the response around `lag` repeats the direct sound. */
+static double likeness_at(const dv_real* time, long lag)
+{
+  enum { RADIUS = 88 };
+  double sum = 0.0;
+  for (long i = -RADIUS; i <= RADIUS; ++i) sum += (double)time[i >= 0 ? i : i + WINDOW] * (double)time[lag + i];
+  return fabs(sum);
+}
+
+/* The echo's time from where it repeats the direct sound best: both went through the same equaliser. */
+static double refine(const dv_real* time, int ms)
+{
+  const long first = lround((ms - 2.0) * DV_MODEL_RATE_HZ / 1e3), last = lround((ms + 2.0) * DV_MODEL_RATE_HZ / 1e3);
+  long best = first;
+  for (long lag = first; lag <= last; ++lag)
+    if (likeness_at(time, lag) > likeness_at(time, best)) best = lag;
+  const double left = likeness_at(time, best - 1), top = likeness_at(time, best), right = likeness_at(time, best + 1);
+  const double curvature = left - 2.0 * top + right;
+  const double offset = curvature < 0.0 ? 0.5 * (left - right) / curvature : 0.0;
+  return ((double)best + fmin(fmax(offset, -0.5), 0.5)) * 1e3 / DV_MODEL_RATE_HZ;
+}
+
 dv_status dv_echo_profile_estimate(const dv_fit_stems* stems, dv_echo_profile* profile, dv_error* err)
 {
   *profile = (dv_echo_profile){0};
@@ -150,6 +198,9 @@ dv_status dv_echo_profile_estimate(const dv_fit_stems* stems, dv_echo_profile* p
   if (ok) {
     measure(&e, profile);
     find_excess(profile);
+    const int ms = clearest_ms(profile);
+    divide(&e, profile->energy[1][ms] > profile->energy[0][ms] ? 1 : 0);
+    if (ms > 0) profile->delay_ms = refine(e.time, ms);
   }
   release(&e);
   return ok ? DV_OK : dv_fail(err, DV_ERR_NOMEM, "out of memory for the search of echoes");
@@ -157,38 +208,14 @@ dv_status dv_echo_profile_estimate(const dv_fit_stems* stems, dv_echo_profile* p
 
 /* --- A start for the delay ---------------------------------------------------------------------------------------- */
 
-static double around(const double* x, int ms, int count)
-{
-  double sum = 0.0;
-  for (int t = ms - 1; t <= ms + 1; ++t)
-    if (t >= 0 && t < count) sum += x[t];
-  return sum;
-}
-
-/* Echoes below this are not worth a delay. */
-static const double FAINTEST = 1e-4; /* -40 dB of the direct sound */
-
 static double start_delay(const dv_echo_profile* p, bool mono, dv_delay_params* delay)
 {
-  int best = 0;
-  double clearest = FAINTEST;
-  for (int ms = 101; ms < 999; ++ms) {
-    const double e = around(p->excess, ms, DV_ECHO_BINS);
-    if (e > clearest) {
-      clearest = e;
-      best = ms;
-    }
-  }
-  if (best == 0) return 0.0;
-  const double left = around(p->energy[0], best, DV_ECHO_BINS), right = around(p->energy[1], best, DV_ECHO_BINS);
+  if (!(p->delay_ms > 0.0)) return 0.0;
+  const int ms = (int)lround(p->delay_ms);
+  const double left = around(p->energy[0], ms, DV_ECHO_BINS), right = around(p->energy[1], ms, DV_ECHO_BINS);
   const double side = mono ? 0.5 : atan2(sqrt(right), sqrt(left)) / (0.5 * 3.14159265358979323846);
-  double weighted = 0.0, weight = 0.0;
-  for (int t = best - 1; t <= best + 1; ++t) {
-    weighted += t * p->excess[t];
-    weight += p->excess[t];
-  }
-  delay->delay_ms = fmin(fmax(weighted / weight, 101.0), 999.0);
-  delay->gain = fmin(fmax(sqrt(0.5 * clearest), 0.01), 0.8);
+  delay->delay_ms = fmin(fmax(p->delay_ms, 100.5), 999.5);
+  delay->gain = fmin(fmax(sqrt(0.5 * around(p->excess, ms, DV_ECHO_BINS)), 0.01), 0.8);
   delay->feedback = 0.3;
   delay->odd_pan = fmin(fmax(side, 0.05), 0.95);
   delay->even_pan = 1.0 - delay->odd_pan;

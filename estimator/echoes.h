@@ -25,6 +25,7 @@ enum { DV_ECHO_BINS = 1050 }; /* milliseconds after the direct sound */
 typedef struct {
   double energy[2][DV_ECHO_BINS]; /* left, right; the mean of both channels' direct sound is 1 */
   double excess[DV_ECHO_BINS];    /* of both channels, above what surrounds them; 0 where nothing stands out */
+  double delay_ms;                /* the clearest echo from 100 to 1000 ms, to a fraction of a sample; 0: none */
 } dv_echo_profile;
 
 /* All zero when the stems are shorter than 3 s.  DV_ERR_NOMEM. */

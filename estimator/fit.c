@@ -158,9 +158,9 @@ static void set_scales(dv_fit* f)
     f->scale[i] = frozen ? 0.0 : unspread ? 1.0 : deviation[i];
   }
   if (f->mono) tie_channels(f->scale);
-  /* A common step is many milliseconds; what has been found to a tenth of one would be lost in the first. */
+  /* A step is many milliseconds, and near an echo the surrogate's gradient leads away from it. */
   for (int i = 0; f->config.scaled && f->config.delay_known && i < DV_PARAM_COUNT; ++i)
-    if (is_delay_time(i)) f->scale[i] *= 3e-4;
+    if (is_delay_time(i)) f->scale[i] = 0.0;
 }
 
 /* How much of the schedule is over, 0 to 1. */

@@ -30,7 +30,7 @@ typedef struct {
   double max_seconds;   /* > 0: the schedule is shortened to end then */
   uint64_t seed;        /* of the draws of chunks */
   unsigned frozen;      /* bit 1u << dv_effect: its parameters stay as they start */
-  bool delay_known;     /* the start has found an echo: its time takes steps of 3e-4 */
+  bool delay_known;     /* the start has found an echo: its time stays */
   bool keep_last;       /* chunks are drawn: losses of different draws do not compare, the last state is the result */
 } dv_fit_config;
 
