@@ -30,6 +30,7 @@ void dv_fit_config_default(dv_fit_config* config)
   config->learning_rate = 0.1;
   config->final_rate = 0.001;
   config->scaled = true;
+  config->prior_weight = 1e-3;
   config->keep_last = true;
 }
 
@@ -104,6 +105,7 @@ struct dv_fit {
   dv_objective* objective;
   size_t chunks, batch;
   size_t* order;                /* chunk indices; the first `batch` are this step's */
+  double mean[DV_PARAM_COUNT];  /* of the published presets, raw */
   double scale[DV_PARAM_COUNT]; /* raw units of one unit of the descent; 0 where frozen */
   fit_state state;
   double resumed_s; /* clock at which this process began to count */
@@ -121,7 +123,7 @@ void dv_fit_free(dv_fit* f)
 /* --- Units of the descent --------------------------------------------------------------------------------- */
 
 /* A mono wet stem has no side signal, and any side signal is infinitely more than none: rounding errors of one channel
-   would rule the descent.  So panning stays, and the reverb's channels get one gradient and one scale. */
+   would rule the descent.  So panning stays, and the reverb's channels get one gradient, one scale and one mean. */
 static void tie_channels(double values[DV_PARAM_COUNT])
 {
   dv_chain_params g;
@@ -151,13 +153,17 @@ static void set_scales(dv_fit* f)
 {
   double deviation[DV_PARAM_COUNT] = {0};
   if (f->config.scaled) dv_effective_add(dv_prior_internal.deviation, 1.0, deviation);
+  dv_effective_to_raw(dv_prior_internal.mean, f->mean);
   for (int i = 0; i < DV_PARAM_COUNT; ++i) {
     const dv_parameter* p = dv_parameter_at(i);
     const bool frozen = (f->config.frozen >> p->effect & 1u) || (f->mono && is_pan(i));
     const bool unspread = !f->config.scaled || !(deviation[i] > 0.0);
     f->scale[i] = frozen ? 0.0 : unspread ? 1.0 : deviation[i];
   }
-  if (f->mono) tie_channels(f->scale);
+  if (f->mono) {
+    tie_channels(f->scale);
+    tie_channels(f->mean);
+  }
   /* A step is many milliseconds, and near an echo the surrogate's gradient leads away from it. */
   for (int i = 0; f->config.scaled && f->config.delay_known && i < DV_PARAM_COUNT; ++i)
     if (is_delay_time(i)) f->scale[i] = 0.0;
@@ -211,7 +217,8 @@ static dv_status update(dv_fit* f, double gradient[DV_PARAM_COUNT], double elaps
   if (f->mono) tie_channels(gradient);
   for (int i = 0; i < DV_PARAM_COUNT; ++i) {
     theta[i] = f->scale[i] > 0.0 ? s->raw[i] / f->scale[i] : 0.0;
-    scaled[i] = gradient[i] * f->scale[i];
+    const double from_mean = f->scale[i] > 0.0 ? (s->raw[i] - f->mean[i]) / f->scale[i] : 0.0;
+    scaled[i] = gradient[i] * f->scale[i] + f->config.prior_weight * from_mean;
   }
   const dv_status status = dv_adam_step(&adam, &options, scaled, theta);
   if (status) return status;

@@ -4,7 +4,7 @@
  * As published: Adam on all 152 raw parameters at once, rate 0.01, 2000 steps, the lowest loss kept.
  *
  * Our own: the same Adam, but every parameter in units of its spread over the published presets (one rate then
- * suits a threshold in dB as well as the logit of a time constant), at a rate that starts ten times higher and
+ * suits a threshold in dB as well as the logit of a time constant) and drawn a little to their mean, at a rate that starts ten times higher and
  * falls along half a cosine, from the mean of those presets.  It ends lower in a fifth of the steps;
  * docs/math/fitting.md has the measurements.
  *
@@ -30,6 +30,7 @@ typedef struct {
   double max_seconds;   /* > 0: the schedule is shortened to end then */
   uint64_t seed;        /* of the draws of chunks */
   unsigned frozen;      /* bit 1u << dv_effect: its parameters stay as they start */
+  double prior_weight;  /* of half the squared distance from the published presets' mean, in deviations */
   bool delay_known;     /* the start has found an echo: its time stays */
   bool keep_last;       /* chunks are drawn: losses of different draws do not compare, the last state is the result */
 } dv_fit_config;

@@ -104,10 +104,10 @@ uint64_t dv_run_fingerprint(const dv_fit_options* o, const dv_stems* s, const dv
                             o->fit.final_rate,          o->fit.objective.chunk_s,
                             o->fit.objective.overlap_s, (double)o->fit.objective.batch_limit,
                             o->fit.objective.covering,  o->fit.scaled,
-                            (double)o->fit.seed,        (double)o->fit.frozen,
-                            (double)s->lag_samples,     (double)s->polarity,
-                            (double)s->frames,          s->dry_source.gain_db,
-                            s->wet_source.gain_db};
+                            o->fit.prior_weight,        (double)o->fit.seed,
+                            (double)o->fit.frozen,      (double)s->lag_samples,
+                            (double)s->polarity,        (double)s->frames,
+                            s->dry_source.gain_db,      s->wet_source.gain_db};
   const uint64_t files[] = {s->dry_source.hash, s->wet_source.hash};
   uint64_t hash = dv_hash(DV_HASH_START, DV_VERSION, sizeof DV_VERSION);
   hash = dv_hash(hash, numbers, sizeof numbers);
