@@ -236,7 +236,8 @@ dv_status dv_fit_advance(dv_fit* f, dv_fit_step* step, bool* more, dv_error* err
 {
   fit_state* s = &f->state;
   double gradient[DV_PARAM_COUNT];
-  *step = (dv_fit_step){.step = s->step, .steps = f->config.steps};
+  /* A chain that is not finite leaves the losses as they are here: none, not 0. */
+  *step = (dv_fit_step){.step = s->step, .steps = f->config.steps, .values = {NAN, NAN, NAN, NAN, NAN}};
   *more = false;
   if (s->end != DV_FIT_RUNNING) return dv_fail(err, DV_ERR_ARG, "the fit has ended");
   draw_batch(f);

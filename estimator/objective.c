@@ -89,7 +89,7 @@ static dv_status find_chunks(dv_objective* o, dv_error* err)
 {
   const size_t candidates = candidate_count(o);
   if (peak(o->stems.dry, o->stems.samples) < SILENCE_PEAK)
-    return dv_fail(err, DV_ERR_ARG, "the dry stem is silent (below -60 dBFS) throughout");
+    return dv_fail(err, DV_ERR_ARG, "the dry stem is silent (below -60 dBFS) throughout; bring it to full scale");
   o->starts = calloc(candidates, sizeof *o->starts);
   if (!o->starts) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", candidates);
   for (size_t i = 0; i < candidates; ++i) {
@@ -100,7 +100,8 @@ static dv_status find_chunks(dv_objective* o, dv_error* err)
     else o->starts[o->chunks++] = start;
   }
   if (o->chunks == 0)
-    return dv_fail(err, DV_ERR_ARG, "the wet stem is silent (below -60 dBFS) in every chunk of %.1f s",
+    return dv_fail(err, DV_ERR_ARG,
+                   "the wet stem is silent (below -60 dBFS) in every chunk of %.1f s; bring it to full scale",
                    (double)o->samples / DV_MODEL_RATE_HZ);
   o->batch = o->chunks < o->config.batch_limit ? o->chunks : o->config.batch_limit;
   return DV_OK;
