@@ -3,6 +3,7 @@
 
 #include "datasets/file.h"
 #include "datasets/resample.h"
+#include "dsp/hash.h"
 #include "dsp/parameters.h"
 
 #include <errno.h>
@@ -51,9 +52,8 @@ static dv_status hash_file(const char* path, uint64_t* hash, dv_error* err)
   unsigned char buffer[8192];
   FILE* in = fopen(path, "rb");
   if (!in) return dv_file_error(err, path, "read", errno);
-  *hash = 0xcbf29ce484222325ULL;
-  for (size_t got; (got = fread(buffer, 1, sizeof buffer, in)) > 0;)
-    for (size_t i = 0; i < got; ++i) *hash = (*hash ^ buffer[i]) * 0x100000001b3ULL;
+  *hash = DV_HASH_START;
+  for (size_t got; (got = fread(buffer, 1, sizeof buffer, in)) > 0;) *hash = dv_hash(*hash, buffer, got);
   const dv_status status = ferror(in) ? dv_file_error(err, path, "read", errno) : DV_OK;
   fclose(in);
   return status;

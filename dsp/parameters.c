@@ -211,18 +211,16 @@ dv_status dv_params_check(const dv_chain_params* params, dv_error* err)
   return DV_OK;
 }
 
-/* Between 0 and 1, neither of them. */
-static double uniform(uint64_t* state) { return ((double)(dv_random(state) >> 11) + 0.5) / 9007199254740992.0; }
-
 void dv_params_initial(uint64_t seed, dv_chain_params* params)
 {
   double* v = dv_params_flat(params);
   for (int r = 0; r < ROWS; ++r)
     for (int i = table[r].first; i < table[r].first + table[r].count; ++i) v[i] = table[r].initial;
-  for (int k = 0; k < DV_FDN_BANDS; ++k) params->reverb.decay[k] = 0.4 + 0.2 * uniform(&seed);
+  for (int k = 0; k < DV_FDN_BANDS; ++k) params->reverb.decay[k] = 0.4 + 0.2 * dv_random_uniform(&seed);
   double* logits = &params->reverb.mixing[0][0];
   for (int i = 0; i < DV_FDN_LINES * DV_FDN_LINES; ++i)
-    logits[i] = sqrt(-2.0 * log(uniform(&seed))) * cos(2.0 * M_PI * uniform(&seed)) / sqrt((double)DV_FDN_LINES);
+    logits[i] = sqrt(-2.0 * log(dv_random_uniform(&seed))) * cos(2.0 * M_PI * dv_random_uniform(&seed)) /
+                sqrt((double)DV_FDN_LINES);
 }
 
 double dv_coef_from_ms(double ms, double rate_hz) { return -expm1(-2200.0 / (ms * rate_hz)); }

@@ -13,4 +13,10 @@ static inline uint64_t dv_random(uint64_t* state)
   return z ^ (z >> 31);
 }
 
+/* Between 0 and 1, neither of them. */
+static inline double dv_random_uniform(uint64_t* state)
+{
+  return ((double)(dv_random(state) >> 11) + 0.5) / 9007199254740992.0;
+}
+
 #endif

@@ -56,7 +56,7 @@ static void accumulate(estimator* e, const dv_fit_stems* stems, size_t start)
   const dv_real* wet[2] = {stems->wet_left, stems->wet_right};
   memset(e->time, 0, WINDOW * sizeof *e->time);
   for (size_t i = 0; i < EXCITATION; ++i)
-    e->time[i] = (dv_real)sin(3.14159265358979323846 * ((double)i + 0.5) / EXCITATION) * stems->dry[start + i];
+    e->time[i] = (dv_real)sin(M_PI * ((double)i + 0.5) / EXCITATION) * stems->dry[start + i];
   dv_fft_forward(e->fft, e->time, e->spectrum[DRY]);
   for (size_t k = 0; k < bins; ++k) {
     const dv_cplx x = dv_cload(e->spectrum[DRY] + 2 * k);
@@ -213,7 +213,7 @@ static double start_delay(const dv_echo_profile* p, bool mono, dv_delay_params* 
   if (!(p->delay_ms > 0.0)) return 0.0;
   const int ms = (int)lround(p->delay_ms);
   const double left = around(p->energy[0], ms, DV_ECHO_BINS), right = around(p->energy[1], ms, DV_ECHO_BINS);
-  const double side = mono ? 0.5 : atan2(sqrt(right), sqrt(left)) / (0.5 * 3.14159265358979323846);
+  const double side = mono ? 0.5 : atan2(sqrt(right), sqrt(left)) / M_PI_2;
   delay->delay_ms = fmin(fmax(p->delay_ms, 100.5), 999.5);
   delay->gain = fmin(fmax(sqrt(0.5 * around(p->excess, ms, DV_ECHO_BINS)), 0.01), 0.8);
   delay->feedback = 0.3;

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double PI = 3.14159265358979323846;
-
 void dv_fit_config_reference(dv_fit_config* config)
 {
   *config = (dv_fit_config){.objective = {.chunk_s = 12.0, .overlap_s = 5.0, .batch_limit = 35, .threads = 1},
@@ -136,17 +134,15 @@ static void tie_channels(double values[DV_PARAM_COUNT])
   memcpy(values, dv_params_flat_const(&g), DV_PARAM_COUNT * sizeof *values);
 }
 
-static bool is_delay_time(int index)
+/* What stays as it starts. */
+static void hold(dv_fit* f)
 {
-  static const dv_chain_params none;
-  return dv_params_flat_const(&none) + index == &none.delay.delay_ms;
-}
-
-static bool is_pan(int index)
-{
-  static const dv_chain_params none;
-  const double *flat = dv_params_flat_const(&none), *at = flat + index;
-  return at == &none.pan || at == &none.delay.odd_pan || at == &none.delay.even_pan;
+  dv_chain_params scale;
+  memcpy(dv_params_flat(&scale), f->scale, sizeof f->scale);
+  if (f->mono) scale.pan = scale.delay.odd_pan = scale.delay.even_pan = 0.0;
+  /* A step is many milliseconds, and near an echo the surrogate's gradient leads away from it. */
+  if (f->config.scaled && f->config.delay_known) scale.delay.delay_ms = 0.0;
+  memcpy(f->scale, dv_params_flat_const(&scale), sizeof f->scale);
 }
 
 static void set_scales(dv_fit* f)
@@ -156,7 +152,7 @@ static void set_scales(dv_fit* f)
   dv_effective_to_raw(dv_prior_internal.mean, f->mean);
   for (int i = 0; i < DV_PARAM_COUNT; ++i) {
     const dv_parameter* p = dv_parameter_at(i);
-    const bool frozen = (f->config.frozen >> p->effect & 1u) || (f->mono && is_pan(i));
+    const bool frozen = f->config.frozen >> p->effect & 1u;
     const bool unspread = !f->config.scaled || !(deviation[i] > 0.0);
     f->scale[i] = frozen ? 0.0 : unspread ? 1.0 : deviation[i];
   }
@@ -164,9 +160,7 @@ static void set_scales(dv_fit* f)
     tie_channels(f->scale);
     tie_channels(f->mean);
   }
-  /* A step is many milliseconds, and near an echo the surrogate's gradient leads away from it. */
-  for (int i = 0; f->config.scaled && f->config.delay_known && i < DV_PARAM_COUNT; ++i)
-    if (is_delay_time(i)) f->scale[i] = 0.0;
+  hold(f);
 }
 
 /* How much of the schedule is over, 0 to 1. */
@@ -180,7 +174,7 @@ static double rate(const dv_fit* f, double elapsed_s)
 {
   const double first = f->config.learning_rate, last = f->config.final_rate;
   if (first == last) return first;
-  return last + (first - last) * 0.5 * (1.0 + cos(PI * schedule(f, elapsed_s)));
+  return last + (first - last) * 0.5 * (1.0 + cos(M_PI * schedule(f, elapsed_s)));
 }
 
 /* --- One step ------------------------------------------------------------------------------------------------ */
@@ -230,8 +224,6 @@ static dv_status update(dv_fit* f, double gradient[DV_PARAM_COUNT], double elaps
 
 static double elapsed(const dv_fit* f) { return f->state.elapsed_s + dv_monotonic_s() - f->resumed_s; }
 
-static void finish(dv_fit* f, dv_fit_end end) { f->state.end = end; }
-
 dv_status dv_fit_advance(dv_fit* f, dv_fit_step* step, bool* more, dv_error* err)
 {
   fit_state* s = &f->state;
@@ -255,11 +247,11 @@ dv_status dv_fit_advance(dv_fit* f, dv_fit_step* step, bool* more, dv_error* err
   if (status && s->step == 0)
     return dv_fail(err, status, "the first gradient is not finite; bring the stems to full scale");
   if (status) {
-    finish(f, DV_FIT_NONFINITE);
+    s->end = DV_FIT_NONFINITE;
     return DV_OK;
   }
-  if (++s->step == f->config.steps) finish(f, DV_FIT_DONE);
-  else if (f->config.max_seconds > 0.0 && step->elapsed_s >= f->config.max_seconds) finish(f, DV_FIT_TIME_UP);
+  if (++s->step == f->config.steps) s->end = DV_FIT_DONE;
+  else if (f->config.max_seconds > 0.0 && step->elapsed_s >= f->config.max_seconds) s->end = DV_FIT_TIME_UP;
   *more = s->end == DV_FIT_RUNNING;
   return DV_OK;
 }

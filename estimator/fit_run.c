@@ -128,9 +128,9 @@ static void song_name(const char* wet, dv_preset* preset)
 {
   char path[DV_RUN_PATH_SIZE];
   snprintf(path, sizeof path, "%s", wet);
-  char* dot = strrchr(path, '.');
-  if (dot && dot > strrchr(path, '/')) *dot = '\0';
   char* slash = strrchr(path, '/');
+  char* dot = strrchr(slash ? slash : path, '.');
+  if (dot) *dot = '\0';
   if (slash && !strcmp(slash + 1, "wet")) {
     *slash = '\0';
     slash = strrchr(path, '/');

@@ -16,14 +16,8 @@ static const double AUDIBLE_ECHO = 0.03, AUDIBLE_REVERB = 0.01;
 
 static double eq_db(const dv_biquad eq[DV_EQ_BANDS], double freq_hz)
 {
-  const double w = 2.0 * M_PI * freq_hz / DV_MODEL_RATE_HZ;
   double gain_db = 0.0;
-  for (int k = 0; k < DV_EQ_BANDS; ++k) {
-    const dv_biquad* b = &eq[k];
-    const double nr = b->b0 + b->b1 * cos(w) + b->b2 * cos(2 * w), ni = b->b1 * sin(w) + b->b2 * sin(2 * w);
-    const double dr = 1.0 + b->a1 * cos(w) + b->a2 * cos(2 * w), di = b->a1 * sin(w) + b->a2 * sin(2 * w);
-    gain_db += 10.0 * log10((nr * nr + ni * ni + 1e-30) / (dr * dr + di * di + 1e-30));
-  }
+  for (int k = 0; k < DV_EQ_BANDS; ++k) gain_db += dv_biquad_gain_db(&eq[k], freq_hz, DV_MODEL_RATE_HZ);
   return gain_db;
 }
 

@@ -331,7 +331,7 @@ size_t dv_collection_constants(const dv_collection* c, char* name, size_t size)
 static bool is_picked(const dv_collection* c, size_t most, size_t taken, size_t row, uint64_t* state)
 {
   if (c->count <= most) return true;
-  return (double)(c->count - row) * dv_draw_uniform(state) < (double)(most - taken);
+  return (double)(c->count - row) * dv_random_uniform(state) < (double)(most - taken);
 }
 
 size_t dv_collection_pick(const dv_collection* c, size_t most, uint64_t seed, size_t* index)

@@ -248,7 +248,7 @@ static void summarise(const measured* m, size_t feature, uint64_t seed, dv_study
   for (size_t k = 0; k < DV_STUDY_BOOTSTRAPS; ++k) {
     moments drawn = {0};
     for (size_t b = 0; b < m->bases; ++b)
-      add_base(m, feature, (size_t)(dv_draw_uniform(&seed) * (double)m->bases), &drawn);
+      add_base(m, feature, (size_t)(dv_random_uniform(&seed) * (double)m->bases), &drawn);
     draws[k] = correlation(&drawn);
   }
   qsort(draws, DV_STUDY_BOOTSTRAPS, sizeof *draws, dv_ascending);

@@ -56,7 +56,7 @@ static void test_p_of_independent_columns_is_uniform(void** state)
   uint64_t seed = 99;
   for (size_t t = 0; t < TRIALS; ++t) {
     double data[N * 2], rho[4];
-    for (size_t i = 0; i < (size_t)N * 2; ++i) data[i] = dv_draw_uniform(&seed);
+    for (size_t i = 0; i < (size_t)N * 2; ++i) data[i] = dv_random_uniform(&seed);
     assert_int_equal(dv_spearman(data, N, 2, rho, NULL), DV_OK);
     ++below[(size_t)(9.999999 * dv_spearman_p(rho[1], N))];
   }
@@ -171,7 +171,7 @@ static void test_ward_heights_rise_and_do_not_depend_on_names(void** state)
   dv_merge a[N - 1], b[N - 1];
   uint64_t seed = 17;
   for (size_t i = 0; i < N; ++i)
-    for (size_t j = 0; j <= i; ++j) d[i * N + j] = d[j * N + i] = i == j ? 0.0 : dv_draw_uniform(&seed);
+    for (size_t j = 0; j <= i; ++j) d[i * N + j] = d[j * N + i] = i == j ? 0.0 : dv_random_uniform(&seed);
   for (size_t i = 0; i < N; ++i)
     for (size_t j = 0; j < N; ++j) turned[(i * 7 % N) * N + j * 7 % N] = d[i * N + j];
   assert_int_equal(dv_ward(d, N, a, NULL), DV_OK);
