@@ -29,7 +29,13 @@ typedef struct {
 } block_row;
 
 typedef struct {
+  const char* symbol;
+  float low, high;
+} port_row;
+
+typedef struct {
   dv_host* host;
+  port_row ports[DV_HOST_MAX_PORTS]; /* looked up before there are two threads: lilv is not for several */
   atomic_bool work, stop;
   atomic_size_t presets; /* loaded so far */
 } session;
@@ -69,13 +75,21 @@ static void* other_thread(void* context)
   return NULL;
 }
 
-static void move_port(dv_host* h, size_t turn, uint64_t* seed, char event[64])
+static void look_up_ports(session* s)
 {
-  const uint32_t first = h->inputs + 2, p = first + (uint32_t)(turn % (h->ports - first - 5));
-  float low, high, initial;
-  dv_host_range(h, p, &low, &high, &initial);
-  h->control[p] = low + (high - low) * (float)(0.5 + 0.5 * dv_rand(seed));
-  snprintf(event, 64, "%s", dv_host_symbol(h, p));
+  for (uint32_t p = 0; p < s->host->ports; ++p) {
+    float initial;
+    dv_host_range(s->host, p, &s->ports[p].low, &s->ports[p].high, &initial);
+    s->ports[p].symbol = dv_host_symbol(s->host, p);
+  }
+}
+
+static void move_port(session* s, size_t turn, uint64_t* seed, char event[64])
+{
+  const uint32_t first = s->host->inputs + 2, p = first + (uint32_t)(turn % (s->host->ports - first - 5));
+  const port_row* row = &s->ports[p];
+  s->host->control[p] = row->low + (row->high - row->low) * (float)(0.5 + 0.5 * dv_rand(seed));
+  snprintf(event, 64, "%s", row->symbol);
 }
 
 /* Returns the number of rows: blocks that count. */
@@ -94,7 +108,7 @@ static size_t play(session* s, size_t frames, block_row* rows, size_t count)
     block_row* r = &rows[used];
     *r = (block_row){.block = k};
     for (size_t i = 0; i < frames; ++i) in[i] = (float)(0.17 * dv_rand(&signal));
-    if (k % per_port == 0) move_port(h, k / per_port, &seed, r->event);
+    if (k % per_port == 0) move_port(s, k / per_port, &seed, r->event);
     if (s->presets != presets) snprintf(r->event, sizeof r->event, "preset");
     presets = s->presets;
     const double start = now_us();
@@ -120,6 +134,7 @@ static double run_session(dv_host_world* world, size_t frames, block_row* rows, 
 {
   session s = {.host = dv_host_new(world, false, RATE, DV_HOST_WORKER)};
   pthread_t other;
+  look_up_ports(&s);
   pin(0);
   if (pthread_create(&other, NULL, other_thread, &s)) abort();
   const size_t used = play(&s, frames, rows, count);
