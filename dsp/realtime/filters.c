@@ -163,8 +163,51 @@ DV_HOT void dv_stereo_eq_process(dv_stereo_eq* eq, const dv_controls* c, float* 
   else pair_run(eq->past, DV_STEREO_SECTIONS, c, DV_CONTROL_REVERB_EQ, false, left, right);
 }
 
-DV_HOT void dv_pair_process(dv_pair_state* state, const dv_controls* c, int first, float* a, float* b)
+/* ---- eight signals --------------------------------------------------------------------------------------- */
+
+typedef double octet __attribute__((vector_size(8 * DV_OCTET)));
+_Static_assert((int)DV_OCTET == (int)DV_F8, "a row of samples is one vector");
+
+/* b0, b1, b2, a1, a2 at sample i. */
+DV_INLINE void octet_section(octet section[DV_BIQUAD_CONTROLS], const dv_controls* c, int first, double i)
 {
-  if (dv_controls_changing(c, (dv_control)first, DV_BIQUAD_CONTROLS)) pair_run(state->past, 1, c, first, true, a, b);
-  else pair_run(state->past, 1, c, first, false, a, b);
+  for (int k = 0; k < DV_BIQUAD_CONTROLS; ++k)
+    section[k] = (c->from[first + k] + (i + 1.0) * c->step[first + k]) - (octet){0};
+}
+
+DV_INLINE void octet_run(dv_octet_state* state, const dv_controls* c, int first, bool gliding, float* x, size_t stride)
+{
+  octet s[DV_BIQUAD_CONTROLS], x1, x2, y1, y2;
+  memcpy(&x1, state->past[0][0], sizeof x1);
+  memcpy(&x2, state->past[0][1], sizeof x2);
+  memcpy(&y1, state->past[1][0], sizeof y1);
+  memcpy(&y2, state->past[1][1], sizeof y2);
+  octet_section(s, c, first, 0.0);
+  for (int start = 0; start < DV_QUANTUM; start += DV_F8) {
+    dv_f8 row[DV_F8]; /* signals, then samples */
+    for (size_t k = 0; k < DV_F8; ++k) row[k] = dv_f8_loadu(x + k * stride + start);
+    dv_f8_transpose(row);
+    for (int i = 0; i < DV_F8; ++i) {
+      if (gliding) octet_section(s, c, first, start + i);
+      const octet in = __builtin_convertvector(row[i], octet);
+      const octet known = s[0] * in + (s[1] * x1 + s[2] * x2 - s[4] * y2);
+      y2 = y1;
+      x2 = x1;
+      x1 = in;
+      y1 = known - s[3] * y1;
+      row[i] = __builtin_convertvector(y1, dv_f8);
+    }
+    dv_f8_transpose(row);
+    for (size_t k = 0; k < DV_F8; ++k) dv_f8_storeu(x + k * stride + start, row[k]);
+  }
+  memcpy(state->past[0][0], &x1, sizeof x1);
+  memcpy(state->past[0][1], &x2, sizeof x2);
+  memcpy(state->past[1][0], &y1, sizeof y1);
+  memcpy(state->past[1][1], &y2, sizeof y2);
+}
+
+DV_HOT void dv_octet_process(dv_octet_state* state, const dv_controls* c, int first, float* x, size_t stride)
+{
+  if (dv_controls_changing(c, (dv_control)first, DV_BIQUAD_CONTROLS)) octet_run(state, c, first, true, x, stride);
+  else octet_run(state, c, first, false, x, stride);
 }

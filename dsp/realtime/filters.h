@@ -13,10 +13,13 @@
 
 enum { DV_MONO_SECTIONS = 6, DV_STEREO_SECTIONS = 4 };
 
-/* The last two samples before the first section and after each, of two signals: [place][age][signal]. */
+/* The last two samples before a section and after it, of eight signals: [place][age][signal]. */
+enum { DV_OCTET = 8 };
 typedef struct {
-  double past[2][2][2];
-} dv_pair_state;
+  double past[2][2][DV_OCTET];
+} dv_octet_state;
+
+/* The last two samples before the first section and after each, of two signals: [place][age][signal]. */
 typedef struct {
   double past[DV_STEREO_SECTIONS + 1][2][2];
 } dv_stereo_eq;
@@ -35,7 +38,8 @@ DV_REALTIME void dv_mono_eq_process(dv_mono_eq* eq, const dv_controls* c, size_t
 /* In place, one quantum. */
 DV_REALTIME void dv_stereo_eq_process(dv_stereo_eq* eq, const dv_controls* c, float* left, float* right);
 
-/* One section, one quantum of two signals in place; its coefficients are the five controls from `first` on. */
-DV_REALTIME void dv_pair_process(dv_pair_state* state, const dv_controls* c, int first, float* a, float* b);
+/* One section, one quantum of eight signals in place, `stride` floats apart; its coefficients are the five controls from
+   `first` on. */
+DV_REALTIME void dv_octet_process(dv_octet_state* state, const dv_controls* c, int first, float* x, size_t stride);
 
 #endif

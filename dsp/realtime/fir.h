@@ -8,17 +8,25 @@
 
 enum { DV_FIR_TAPS = DV_QUANTUM };
 
-/* Eight vectors of outputs at once keep the adders busy; one output alone would wait for itself.  Every
-   output is summed in the same order whichever way it is computed. */
+enum { DV_FIR_ROWS = DV_FIR_TAPS / DV_F8 };
+
+/* Taps DV_F8 apart see the same shifted vectors of x: fifteen are loaded for sixty-four products.  Every output is
+   summed in the same order whichever way it is computed. */
 DV_INLINE void dv_fir_block(const float* taps, const float* x, float* y)
 {
-  dv_f8 sum[8] = {{0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}};
-  for (int j = 0; j < DV_FIR_TAPS; ++j) {
-    const dv_f8 tap = dv_f8_set(taps[j]);
+  dv_f8 sum[DV_FIR_ROWS] = {{0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}};
+  for (int shift = 0; shift < DV_F8; ++shift) {
+    dv_f8 shifted[2 * DV_FIR_ROWS - 1];
+#pragma GCC unroll 15
+    for (int m = 0; m < 2 * DV_FIR_ROWS - 1; ++m) shifted[m] = dv_f8_loadu(x + (m - DV_FIR_ROWS + 1) * DV_F8 - shift);
 #pragma GCC unroll 8
-    for (int k = 0; k < 8; ++k) sum[k] += tap * dv_f8_loadu(x - j + k * DV_F8);
+    for (int row = 0; row < DV_FIR_ROWS; ++row) {
+      const dv_f8 tap = dv_f8_set(taps[row * DV_F8 + shift]);
+#pragma GCC unroll 8
+      for (int k = 0; k < DV_FIR_ROWS; ++k) sum[k] += tap * shifted[k - row + DV_FIR_ROWS - 1];
+    }
   }
-  for (int k = 0; k < 8; ++k) dv_f8_storeu(y + k * DV_F8, sum[k]);
+  for (int k = 0; k < DV_FIR_ROWS; ++k) dv_f8_storeu(y + k * DV_F8, sum[k]);
 }
 
 /* y[i] = sum_j taps[j] x[i - j], j < DV_FIR_TAPS, for i = 0 .. n-1, n <= DV_QUANTUM.  x may be read, and y is
@@ -31,7 +39,11 @@ DV_INLINE void dv_fir(const float* taps, const float* x, float* y, size_t n)
   }
   for (size_t i = 0; i < n; i += DV_F8) {
     dv_f8 sum = {0};
-    for (int j = 0; j < DV_FIR_TAPS; ++j) sum += dv_f8_set(taps[j]) * dv_f8_loadu(x + i - j);
+    for (int shift = 0; shift < DV_F8; ++shift)
+      for (int row = 0; row < DV_FIR_ROWS; ++row) {
+        const int j = row * DV_F8 + shift;
+        sum += dv_f8_set(taps[j]) * dv_f8_loadu(x + i - j);
+      }
     dv_f8_storeu(y + i, sum);
   }
 }

@@ -32,13 +32,13 @@ typedef struct {
   float* line;   /* what goes into this stage's delay */
   size_t length; /* a multiple of the quantum */
   int64_t since; /* first sample that was written since the stage came into use */
-  float echo[DV_QUANTUM + DV_F8];
 } stage;
 
 struct dv_pingpong {
   double rate_hz;
   stage stage[MAX_STAGES];
-  dv_pair_state lowpass[MAX_STAGES / 2];
+  float echo[MAX_STAGES][DV_QUANTUM];
+  dv_octet_state lowpass[MAX_STAGES / DV_OCTET];
   int active; /* stages in use */
   reader reader[2];
   int current; /* of reader; the other fades in */
@@ -156,14 +156,14 @@ void dv_pingpong_set(dv_pingpong* pp, const dv_delay_params* p, dv_controls* c)
 
 /* ---- stages ------------------------------------------------------------------------------------------------ */
 
-/* Stages that come into use begin in silence; they come in pairs with one low-pass state. */
+/* Stages that come into use begin in silence. */
 static void set_active(dv_pingpong* pp, int stages)
 {
   for (int k = pp->active; k < stages; ++k) {
     pp->stage[k].since = pp->time;
-    memset(pp->stage[k].echo, 0, sizeof pp->stage[k].echo);
+    memset(pp->echo[k], 0, sizeof pp->echo[k]);
     for (int place = 0; place < 2; ++place)
-      for (int age = 0; age < 2; ++age) pp->lowpass[k / 2].past[place][age][k % 2] = 0.0;
+      for (int age = 0; age < 2; ++age) pp->lowpass[k / DV_OCTET].past[place][age][k % DV_OCTET] = 0.0;
   }
   pp->active = stages;
 }
@@ -226,7 +226,7 @@ DV_HOT void dv_pingpong_write(dv_pingpong* pp, const dv_controls* c, const float
   uint32_t any = 0;
   for (int k = 0; k < pp->active; ++k) {
     stage* s = &pp->stage[k];
-    const float* echo = pp->stage[k ? k - 1 : 1].echo;
+    const float* echo = pp->echo[k ? k - 1 : 1];
     for (int i = 0; i < DV_QUANTUM; ++i) line[i] = audible(feedback[i] * echo[i]);
     if (k == 0)
       for (int i = 0; i < DV_QUANTUM; ++i) line[i] = e[i] + (closed + change * pp->weight[i]) * line[i];
@@ -256,23 +256,33 @@ DV_INLINE void interpolate(const dv_pingpong* pp, const stage* s, const reader* 
   dv_fir(r->taps, x + DV_FIR_TAPS - 1, out, DV_QUANTUM);
 }
 
+/* Lines are longer than caches: what the next stage will read is fetched while this one computes. */
+DV_INLINE void prefetch(const dv_pingpong* pp, const stage* s)
+{
+  const reader* r = &pp->reader[pp->current];
+  const int64_t first = pp->time - r->whole + HALF_TAPS - DV_FIR_TAPS;
+  const float* x = s->line + (size_t)(first + (int64_t)s->length) % s->length;
+  for (int i = 0; i < SPAN + 16; i += 16) __builtin_prefetch(x + i);
+}
+
 DV_HOT static void read_stage(dv_pingpong* pp, int k)
 {
   const reader *now = &pp->reader[pp->current], *then = &pp->reader[1 - pp->current];
-  stage* s = &pp->stage[k];
-  if (k < now->stages) interpolate(pp, s, now, s->echo);
-  else memset(s->echo, 0, sizeof s->echo);
+  const stage* s = &pp->stage[k];
+  float* echo = pp->echo[k];
+  if (k < now->stages) interpolate(pp, s, now, echo);
+  else memset(echo, 0, sizeof pp->echo[k]);
   if (pp->fade < 0) return;
-  float next[DV_QUANTUM + DV_F8] = {0};
+  float next[DV_QUANTUM] = {0};
   if (k < then->stages) interpolate(pp, s, then, next);
-  for (int i = 0; i < DV_QUANTUM; ++i) s->echo[i] += pp->weight[i] * (next[i] - s->echo[i]);
+  for (int i = 0; i < DV_QUANTUM; ++i) echo[i] += pp->weight[i] * (next[i] - echo[i]);
 }
 
 DV_HOT static void pan(const dv_pingpong* pp, const dv_controls* c, float* left, float* right)
 {
   float sum[2][DV_QUANTUM] = {{0}, {0}}; /* odd echoes, even echoes */
   for (int k = 0; k < pp->active; ++k)
-    for (int i = 0; i < DV_QUANTUM; ++i) sum[k % 2][i] += pp->stage[k].echo[i];
+    for (int i = 0; i < DV_QUANTUM; ++i) sum[k % 2][i] += pp->echo[k][i];
   for (int i = 0; i < DV_QUANTUM; ++i) {
     left[i] = at_sample(c, DV_CONTROL_ODD_LEFT, i) * sum[0][i] + at_sample(c, DV_CONTROL_EVEN_LEFT, i) * sum[1][i];
     right[i] = at_sample(c, DV_CONTROL_ODD_RIGHT, i) * sum[0][i] + at_sample(c, DV_CONTROL_EVEN_RIGHT, i) * sum[1][i];
@@ -285,17 +295,14 @@ void dv_pingpong_read(dv_pingpong* pp, const dv_controls* c, float* left, float*
 {
   advance_fade(pp);
   if (dv_pingpong_idle(pp)) {
-    for (int k = 0; k < pp->active; ++k) memset(pp->stage[k].echo, 0, sizeof pp->stage[k].echo);
+    memset(pp->echo, 0, (size_t)pp->active * sizeof *pp->echo);
     memset(pp->lowpass, 0, sizeof pp->lowpass);
     memset(left, 0, DV_QUANTUM * sizeof *left);
     memset(right, 0, DV_QUANTUM * sizeof *right);
     return;
   }
   for (int k = 0; k < pp->active; ++k) read_stage(pp, k);
-  for (int k = 0; k < pp->active; k += 2) {
-    float unused[DV_QUANTUM] = {0};
-    dv_pair_process(&pp->lowpass[k / 2], c, DV_CONTROL_DELAY_LOWPASS, pp->stage[k].echo,
-                    k + 1 < pp->active ? pp->stage[k + 1].echo : unused);
-  }
+  for (int k = 0; k < pp->active; k += DV_OCTET)
+    dv_octet_process(&pp->lowpass[k / DV_OCTET], c, DV_CONTROL_DELAY_LOWPASS, pp->echo[k], DV_QUANTUM);
   pan(pp, c, left, right);
 }

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* The cost of a block over minutes of playing, with automation and preset changes.  A benchmark, never a test.
  *
- *   soak BUNDLES [--presets BUNDLE] [--minutes M] [--block FRAMES] [--repeats R]
+ *   soak BUNDLES [--presets BUNDLE] [--minutes M] [--block FRAMES] [--repeats R] [--automation glides|jumps]
  *
- * Noise at -20 dBFS, 48 kHz, as fast as it goes.  A port in turn jumps every 100 ms of sound; on another processor,
- * as in hosts, presets are loaded one after the other and what the plugin asks its worker for is computed.  Blocks
- * in or shortly before which the audio thread lost its processor, and with it its caches, do not count.  Prints for
- * each of R sessions (3) the mean, the median block, the 99.99th percentile and the worst, and what the worst blocks
- * of the calmest session coincided with. */
+ * Noise at -20 dBFS, 48 kHz, as fast as it goes.  One port after the other is automated over its whole range, and every
+ * 5 s a preset is loaded; that, and what the plugin asks its worker for, is computed by another thread, on another processor as in
+ * hosts, while the audio thread waits.  So R sessions (5) do the same block by block, and the cheapest time of each
+ * block is its cost: what the machine did beside it, another thing each time, does not count.  Prints the median, the
+ * 99.99th percentile and the worst of these costs, and what the worst blocks coincided with. */
 #include "hosts/host.h"
 #include "support/dv_test.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
-enum { RATE = 48000, WORST = 8, WARM_UP = 100, CALM = 16 }; /* the last two in blocks */
+enum { RATE = 48000, WORST = 8, WARM_UP_BLOCKS = 100, PRESET_EVERY_S = 5 };
 
 typedef struct {
   size_t block;
@@ -33,11 +33,13 @@ typedef struct {
   float low, high;
 } port_row;
 
+typedef enum { IDLE, WORK, LOAD_PRESET_AND_WORK, STOP } request;
+
 typedef struct {
   dv_host* host;
-  port_row ports[DV_HOST_MAX_PORTS]; /* looked up before there are two threads: lilv is not for several */
-  atomic_bool work, stop;
-  atomic_size_t presets; /* loaded so far */
+  port_row ports[DV_HOST_MAX_PORTS];
+  size_t presets;        /* loaded so far */
+  _Atomic(request) asks; /* of the other thread, which answers with IDLE */
 } session;
 
 static double now_us(void)
@@ -45,13 +47,6 @@ static double now_us(void)
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return 1e6 * (double)t.tv_sec + 1e-3 * (double)t.tv_nsec;
-}
-
-static long switches(void)
-{
-  struct rusage usage;
-  getrusage(RUSAGE_THREAD, &usage);
-  return usage.ru_nivcsw + usage.ru_nvcsw;
 }
 
 static void pin(unsigned processor)
@@ -67,12 +62,23 @@ static void* other_thread(void* context)
 {
   session* s = context;
   pin(1);
-  while (!s->stop) {
-    if (atomic_exchange(&s->work, false)) dv_host_work(s->host);
-    dv_host_load_preset(s->host, s->presets % dv_host_preset_count(s->host->world));
-    ++s->presets;
+  for (request r; (r = s->asks) != STOP;) {
+    if (r == IDLE) {
+      sched_yield();
+      continue;
+    }
+    if (r == LOAD_PRESET_AND_WORK) dv_host_load_preset(s->host, s->presets++ % dv_host_preset_count(s->host->world));
+    dv_host_work(s->host);
+    s->asks = IDLE;
   }
   return NULL;
+}
+
+/* Awake: a processor that has slept begins slowly. */
+static void ask(session* s, request what)
+{
+  s->asks = what;
+  while (s->asks != IDLE) sched_yield();
 }
 
 static void look_up_ports(session* s)
@@ -84,43 +90,54 @@ static void look_up_ports(session* s)
   }
 }
 
-static void move_port(session* s, size_t turn, uint64_t* seed, char event[64])
+/* One port at a time, over its whole range: it glides for two seconds, or jumps every 100 ms. */
+typedef struct {
+  uint32_t port;
+  float step, to;
+  size_t turn, period; /* blocks */
+  uint64_t seed;
+} automation;
+
+static void automate(session* s, automation* a, size_t block, bool jumps, char event[64])
 {
-  const uint32_t first = s->host->inputs + 2, p = first + (uint32_t)(turn % (s->host->ports - first - 5));
-  const port_row* row = &s->ports[p];
-  s->host->control[p] = row->low + (row->high - row->low) * (float)(0.5 + 0.5 * dv_rand(seed));
-  snprintf(event, 64, "%s", row->symbol);
+  float* control = s->host->control;
+  if (block % a->period == 0) {
+    const uint32_t first = s->host->inputs + 2;
+    a->port = first + (uint32_t)(a->turn++ % (s->host->ports - first - 5));
+    const port_row* row = &s->ports[a->port];
+    a->to = row->low + (row->high - row->low) * (float)(0.5 + 0.5 * dv_rand(&a->seed));
+    a->step = (a->to - control[a->port]) / (float)(jumps ? 1 : a->period);
+  }
+  const float left = a->to - control[a->port];
+  if (left == 0.0f) return;
+  control[a->port] = fabsf(left) <= fabsf(a->step) ? a->to : control[a->port] + a->step;
+  snprintf(event, 64, "%s", s->ports[a->port].symbol);
 }
 
-/* Returns the number of rows: blocks that count. */
-static size_t play(session* s, size_t frames, block_row* rows, size_t count)
+/* Lowers the rows' times to this session's. */
+static void play(session* s, bool jumps, size_t frames, block_row* rows, size_t count)
 {
   static float in[DV_HOST_MAX_BLOCK], left[DV_HOST_MAX_BLOCK], right[DV_HOST_MAX_BLOCK];
-  const size_t per_port = RATE / 10 / frames + 1;
-  uint64_t signal = 11, seed = 12;
-  size_t used = 0, presets = 0, calm_from = WARM_UP;
-  long seen = switches();
+  const size_t per_preset = (size_t)PRESET_EVERY_S * RATE / frames + 1, per_work = RATE / 10 / frames + 1;
+  uint64_t signal = 11;
+  automation a = {.period = (jumps ? RATE / 10 : 2 * RATE) / frames + 1, .seed = 12};
   dv_host* h = s->host;
   lilv_instance_connect_port(h->instance, 0, in);
   lilv_instance_connect_port(h->instance, 1, left);
   lilv_instance_connect_port(h->instance, 2, right);
   for (size_t k = 0; k < count; ++k) {
-    block_row* r = &rows[used];
-    *r = (block_row){.block = k};
+    block_row* r = &rows[k];
+    r->block = k;
     for (size_t i = 0; i < frames; ++i) in[i] = (float)(0.17 * dv_rand(&signal));
-    if (k % per_port == 0) move_port(s, k / per_port, &seed, r->event);
-    if (s->presets != presets) snprintf(r->event, sizeof r->event, "preset");
-    presets = s->presets;
+    automate(s, &a, k, jumps, r->event);
+    const bool load = k % per_preset == per_preset / 2;
+    if (load) snprintf(r->event, sizeof r->event, "preset %zu", s->presets);
+    if (load || (h->work_waits && k % per_work == 0)) ask(s, load ? LOAD_PRESET_AND_WORK : WORK);
     const double start = now_us();
     lilv_instance_run(h->instance, (uint32_t)frames);
-    r->time_us = now_us() - start;
-    const long now = switches();
-    if (now != seen) calm_from = k + CALM > WARM_UP ? k + CALM : WARM_UP;
-    seen = now;
-    used += k >= calm_from;
-    if (h->work_waits) s->work = true;
+    const double time_us = now_us() - start;
+    r->time_us = fmin(r->time_us, time_us);
   }
-  return used;
 }
 
 static int by_time(const void* a, const void* b)
@@ -129,53 +146,54 @@ static int by_time(const void* a, const void* b)
   return (x < y) - (x > y);
 }
 
-/* Worst over median; prints the session. */
-static double run_session(dv_host_world* world, size_t frames, block_row* rows, size_t count)
+static void run_session(dv_host_world* world, bool jumps, size_t frames, block_row* rows, size_t count)
 {
   session s = {.host = dv_host_new(world, false, RATE, DV_HOST_WORKER)};
   pthread_t other;
   look_up_ports(&s);
   pin(0);
   if (pthread_create(&other, NULL, other_thread, &s)) abort();
-  const size_t used = play(&s, frames, rows, count);
-  s.stop = true;
+  play(&s, jumps, frames, rows, count);
+  s.asks = STOP;
   pthread_join(other, NULL);
-  double sum = 0.0;
-  for (size_t k = 0; k < used; ++k) sum += rows[k].time_us;
-  qsort(rows, used, sizeof *rows, by_time);
-  const double median = rows[used / 2].time_us;
-  printf("%zu of %zu blocks of %zu, %zu presets: mean %.1f ns/frame, median %.2f us, 99.99 %% %.2f, worst %.2f: "
-         "%.2f times the median\n",
-         used, count, frames, (size_t)s.presets, 1e3 * sum / (double)(used * frames), median,
-         rows[used / 10000].time_us, rows[0].time_us, rows[0].time_us / median);
   dv_host_free(s.host);
-  return rows[0].time_us / median;
+}
+
+static void print_costs(size_t frames, block_row* rows, size_t count)
+{
+  double sum = 0.0;
+  for (size_t k = 0; k < count; ++k) sum += rows[k].time_us;
+  qsort(rows, count, sizeof *rows, by_time);
+  const double median = rows[count / 2].time_us;
+  printf("%zu blocks of %zu: mean %.1f ns/frame, median %.2f us, 99.99 %% %.2f, worst %.2f: %.2f times the median\n",
+         count, frames, 1e3 * sum / (double)(count * frames), median, rows[count / 10000].time_us, rows[0].time_us,
+         rows[0].time_us / median);
+  for (size_t i = 0; i < WORST && i < count; ++i)
+    printf("  %8.2f us  block %zu %s\n", rows[i].time_us, rows[i].block, rows[i].event);
 }
 
 int main(int argc, char** argv)
 {
   const char* presets = NULL;
-  double minutes = 1.0, best = 1e30;
-  size_t frames = 512, repeats = 3;
+  double minutes = 1.0;
+  size_t frames = 512, repeats = 5;
+  bool jumps = false;
   if (argc < 2) return 2;
   for (int i = 2; i + 1 < argc; i += 2) {
     if (!strcmp(argv[i], "--presets")) presets = argv[i + 1];
     if (!strcmp(argv[i], "--minutes")) minutes = atof(argv[i + 1]);
+    if (!strcmp(argv[i], "--automation")) jumps = !strcmp(argv[i + 1], "jumps");
     if (!strcmp(argv[i], "--block")) frames = (size_t)atoi(argv[i + 1]);
     if (!strcmp(argv[i], "--repeats")) repeats = (size_t)atoi(argv[i + 1]);
   }
   if (!(minutes > 0.0) || frames < 1 || frames > DV_HOST_MAX_BLOCK || repeats < 1) return 2;
-  const size_t count = (size_t)(minutes * 60.0 * RATE) / frames;
-  block_row *rows = calloc(count + 1, sizeof *rows), worst[WORST] = {{0}};
+  const size_t count = WARM_UP_BLOCKS + (size_t)(minutes * 60.0 * RATE) / frames;
+  block_row* rows = calloc(count, sizeof *rows);
   if (!rows) return 2;
+  for (size_t k = 0; k < count; ++k) rows[k].time_us = INFINITY;
   dv_host_world* world = dv_host_world_new(argv[1], presets);
-  for (size_t r = 0; r < repeats; ++r) {
-    const double ratio = run_session(world, frames, rows, count);
-    if (ratio < best) memcpy(worst, rows, sizeof worst);
-    best = ratio < best ? ratio : best;
-  }
-  for (size_t i = 0; i < WORST; ++i)
-    printf("  %8.2f us  block %zu %s\n", worst[i].time_us, worst[i].block, worst[i].event);
+  for (size_t r = 0; r < repeats; ++r) run_session(world, jumps, frames, rows, count);
+  print_costs(frames, rows + WARM_UP_BLOCKS, count - WARM_UP_BLOCKS);
   dv_host_world_free(world);
   free(rows);
   return EXIT_SUCCESS;
