@@ -178,3 +178,11 @@ dv_status dv_file_write(const char* path, const void* data, size_t size, dv_erro
   }
   return dv_file_commit(&writer, err);
 }
+
+dv_status dv_file_make_folder(const char* path, dv_error* err)
+{
+  struct stat st;
+  if (!mkdir(path, 0777) || (errno == EEXIST && !stat(path, &st) && S_ISDIR(st.st_mode))) return DV_OK;
+  return dv_fail(err, DV_ERR_IO, "%s: cannot make the folder: %s; choose another with -o", dv_file_label(path),
+                 strerror(errno));
+}

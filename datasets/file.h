@@ -42,6 +42,9 @@ void dv_file_abandon(dv_file_writer* writer);
 /* begin, write all of data, commit. */
 DV_NODISCARD dv_status dv_file_write(const char* path, const void* data, size_t size, dv_error* err);
 
+/* Makes the folder where it is not there yet; its parent must be.  DV_ERR_IO. */
+DV_NODISCARD dv_status dv_file_make_folder(const char* path, dv_error* err);
+
 /* DV_ERR_IO with "PATH: cannot ACTION: reason; remedy" for a value of errno. */
 dv_status dv_file_error(dv_error* err, const char* path, const char* action, int error_number);
 

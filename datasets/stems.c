@@ -16,6 +16,10 @@
 /* A dry file's side signal above this, its channels at full scale, is stereo content. */
 static const double STEREO_PEAK_DB = -10.0;
 
+/* A wet file's side signal below this, against the middle, is dither or a codec.  Any side signal is infinitely more
+   than none: what the losses say of one that holds no sound would rule a fit. */
+static const double NO_SIDE_DB = -50.0;
+
 /* Gains beyond this are a mistake rather than a level, and a preset cannot hold them. */
 static const double MAX_GAIN_DB = 100.0;
 
@@ -32,9 +36,7 @@ void dv_stems_free(dv_stems* stems)
   *stems = (dv_stems){0};
 }
 
-static void note(dv_stems* s, bool warning, const char* format, ...) DV_PRINTF(3, 4);
-
-static void note(dv_stems* s, bool warning, const char* format, ...)
+void dv_stems_add_note(dv_stems* s, bool warning, const char* format, ...)
 {
   if (s->note_count >= DV_STEMS_MAX_NOTES) return;
   dv_stems_note* n = &s->notes[s->note_count++];
@@ -105,14 +107,38 @@ static void check_stereo_dry(const char* dry_path, const char* wet_path, dv_stem
 {
   const double side_db = side_peak_db(&s->dry_audio);
   if (!(side_db > STEREO_PEAK_DB)) return;
-  note(s, true,
-       "%s: its channels differ (side signal peaks at %.1f dB): they are averaged, but a dry stem should be one "
-       "voice without effects",
-       dv_file_label(dry_path), side_db);
+  dv_stems_add_note(
+    s, true,
+    "%s: its channels differ (side signal peaks at %.1f dB): they are averaged, but a dry stem should be one "
+    "voice without effects",
+    dv_file_label(dry_path), side_db);
   if (side_peak_db(&s->wet_audio) > STEREO_PEAK_DB) return;
-  note(s, true, "%s is stereo and %s is not: is the first really the dry stem and the second the wet one?",
-       strrchr(dry_path, '/') ? strrchr(dry_path, '/') + 1 : dry_path,
-       strrchr(wet_path, '/') ? strrchr(wet_path, '/') + 1 : wet_path);
+  dv_stems_add_note(s, true, "%s is stereo and %s is not: is the first really the dry stem and the second the wet one?",
+                    strrchr(dry_path, '/') ? strrchr(dry_path, '/') + 1 : dry_path,
+                    strrchr(wet_path, '/') ? strrchr(wet_path, '/') + 1 : wet_path);
+}
+
+/* Energy of the side signal against that of the middle, in dB; -INFINITY for equal channels. */
+static double side_energy_db(const dv_audio* audio)
+{
+  const float *left = dv_audio_channel(audio, 0), *right = dv_audio_channel(audio, 1);
+  double middle = 1e-30, side = 0.0;
+  for (size_t i = 0; i < audio->frames; ++i) {
+    const double l = (double)left[i], r = (double)right[i];
+    middle += (l + r) * (l + r);
+    side += (l - r) * (l - r);
+  }
+  return 10.0 * log10(side / middle);
+}
+
+static void average_nearly_mono_wet(const char* wet_path, dv_stems* s)
+{
+  if (s->wet_audio.channels != 2) return;
+  const double side_db = side_energy_db(&s->wet_audio);
+  if (side_db > NO_SIDE_DB || side_db == -HUGE_VAL) return;
+  dv_audio_to_mono(&s->wet_audio);
+  dv_stems_add_note(s, false, "%s: nearly mono, its side signal is %.0f dB below the middle: its channels are averaged",
+                    dv_file_label(wet_path), -side_db);
 }
 
 static dv_status to_model_rate(const char* path, dv_audio* audio, dv_stems* s, dv_error* err)
@@ -124,10 +150,12 @@ static dv_status to_model_rate(const char* path, dv_audio* audio, dv_stems* s, d
   if (audio->frames < DV_STEMS_MIN_FRAMES)
     return dv_fail(err, DV_ERR_ARG, "%s: %zu samples at 44.1 kHz are too few; at least %d are needed",
                    dv_file_label(path), audio->frames, (int)DV_STEMS_MIN_FRAMES);
-  if (from > DV_MODEL_RATE_HZ) note(s, false, "%s: resampled from %g to 44100 Hz", dv_file_label(path), from);
+  if (from > DV_MODEL_RATE_HZ)
+    dv_stems_add_note(s, false, "%s: resampled from %g to 44100 Hz", dv_file_label(path), from);
   if (from < DV_MODEL_RATE_HZ)
-    note(s, true, "%s: resampled from %g to 44100 Hz: it holds nothing above %g Hz, so nothing is learned there",
-         dv_file_label(path), from, from / 2.0);
+    dv_stems_add_note(s, true,
+                      "%s: resampled from %g to 44100 Hz: it holds nothing above %g Hz, so nothing is learned there",
+                      dv_file_label(path), from, from / 2.0);
   return DV_OK;
 }
 
@@ -164,21 +192,22 @@ static dv_status refuse_alignment(const char* wet_path, const dv_stems_config* c
 static void note_automatic(const dv_alignment* a, dv_stems* s)
 {
   if (a->lag_samples)
-    note(s, false, "the wet stem is %td samples (%.2f ms) %s than the dry one: aligned (confidence %.2f)",
-         labs(a->lag_samples), fabs(milliseconds(a->lag_samples)), a->lag_samples > 0 ? "later" : "earlier",
-         a->confidence);
-  if (a->polarity < 0) note(s, false, "the wet stem is inverted: the dry one was inverted too");
+    dv_stems_add_note(s, false, "the wet stem is %td samples (%.2f ms) %s than the dry one: aligned (confidence %.2f)",
+                      labs(a->lag_samples), fabs(milliseconds(a->lag_samples)),
+                      a->lag_samples > 0 ? "later" : "earlier", a->confidence);
+  if (a->polarity < 0) dv_stems_add_note(s, false, "the wet stem is inverted: the dry one was inverted too");
 }
 
 static void note_contradiction(const dv_alignment* a, dv_stems* s)
 {
   if (!a->matched)
-    note(s, true, "no lag makes the stems match (confidence %.2f, below %.2f); they are taken as told", a->confidence,
-         DV_ALIGN_MIN_CONFIDENCE);
+    dv_stems_add_note(s, true, "no lag makes the stems match (confidence %.2f, below %.2f); they are taken as told",
+                      a->confidence, DV_ALIGN_MIN_CONFIDENCE);
   else if (a->lag_samples != s->lag_samples || a->polarity != s->polarity)
-    note(s, true, "the stems seem to be %td samples apart%s (confidence %.2f) but are taken as told: %td samples%s",
-         a->lag_samples, a->polarity < 0 ? " and inverted" : "", a->confidence, s->lag_samples,
-         s->polarity < 0 ? " and inverted" : "");
+    dv_stems_add_note(s, true,
+                      "the stems seem to be %td samples apart%s (confidence %.2f) but are taken as told: %td samples%s",
+                      a->lag_samples, a->polarity < 0 ? " and inverted" : "", a->confidence, s->lag_samples,
+                      s->polarity < 0 ? " and inverted" : "");
 }
 
 static dv_status find_lag(const char* wet_path, const dv_stems_config* config, dv_stems* s, dv_error* err)
@@ -198,7 +227,8 @@ static dv_status find_lag(const char* wet_path, const dv_stems_config* config, d
     note_contradiction(a, s);
   }
   if (a->looks_swapped)
-    note(s, true, "the response runs backwards, echoes before the direct sound: are dry and wet the right way round?");
+    dv_stems_add_note(
+      s, true, "the response runs backwards, echoes before the direct sound: are dry and wet the right way round?");
   return DV_OK;
 }
 
@@ -240,6 +270,17 @@ static dv_status shift_dry(dv_stems* s, dv_error* err)
   return DV_OK;
 }
 
+static double seconds(size_t frames) { return (double)frames / DV_MODEL_RATE_HZ; }
+
+static void note_lengths(size_t dry_frames, dv_stems* s)
+{
+  char from[64] = "";
+  if (s->lag_samples < 0)
+    snprintf(from, sizeof from, " of the wet stem, and the dry one from %.2f s on", seconds((size_t)-s->lag_samples));
+  dv_stems_add_note(s, false, "using the first %.2f s%s: the stems differ in length (%.2f s dry, %.2f s wet)",
+                    seconds(s->frames), from, seconds(dry_frames), seconds(s->wet_audio.frames));
+}
+
 static dv_status cut_to_common(const char* dry_path, const char* wet_path, dv_stems* s, dv_error* err)
 {
   const size_t overlap = overlapping_frames(s), dry_frames = s->dry_audio.frames;
@@ -249,10 +290,7 @@ static dv_status cut_to_common(const char* dry_path, const char* wet_path, dv_st
                    dv_file_label(is_shorter(&s->wet_source, &s->dry_source) ? wet_path : dry_path), overlap,
                    s->lag_samples, (int)DV_STEMS_MIN_FRAMES);
   const dv_status status = shift_dry(s, err);
-  if (!status && dry_frames != s->wet_audio.frames)
-    note(s, false, "using the first %.2f s: the stems differ in length (%.2f s dry, %.2f s wet)",
-         (double)s->frames / DV_MODEL_RATE_HZ, (double)dry_frames / DV_MODEL_RATE_HZ,
-         (double)s->wet_audio.frames / DV_MODEL_RATE_HZ);
+  if (!status && dry_frames != s->wet_audio.frames) note_lengths(dry_frames, s);
   return status;
 }
 
@@ -307,6 +345,7 @@ static dv_status prepare(const char* dry_path, const char* wet_path, const dv_st
                    dv_file_label(wet_path), s->wet_audio.channels);
   if (s->dry_audio.channels > 1) check_stereo_dry(dry_path, wet_path, s);
   dv_audio_to_mono(&s->dry_audio);
+  if (!config->keep_side) average_nearly_mono_wet(wet_path, s);
   status = to_model_rate(dry_path, &s->dry_audio, s, err);
   if (!status) status = to_model_rate(wet_path, &s->wet_audio, s, err);
   if (!status) status = find_lag(wet_path, config, s, err);

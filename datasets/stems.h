@@ -26,6 +26,7 @@ typedef struct {
   double search_s;       /* see dv_align */
   bool normalise;        /* bring both to `lufs` */
   double lufs;
+  bool keep_side; /* also the side signal of a wet stem that is nearly mono */
 } dv_stems_config;
 
 /* Automatic alignment within DV_ALIGN_SEARCH_S, loudness DV_MODEL_LUFS. */
@@ -50,7 +51,8 @@ typedef struct {
 
 /* Signals at 44.1 kHz, `frames` long, with the gains and the polarity applied; owned by the struct.  The dry
    stem is delayed with zeros or loses its head: dry[n] is sample n - lag_samples of the file's; the wet stem
-   only loses its end.  left and right are one pointer where the wet file is mono. */
+   only loses its end.  left and right are one pointer where the wet file is mono or, unless keep_side, nearly: its
+   side signal 50 dB below the middle or fainter, which is dither or a codec; both channels are then averaged. */
 typedef struct {
   float *dry, *left, *right;
   size_t frames;
@@ -73,6 +75,9 @@ typedef struct {
    Not thread-safe (FFTW's planner). */
 DV_NODISCARD dv_status dv_stems_read(const char* dry_path, const char* wet_path, const dv_stems_config* config,
                                      dv_stems* stems, dv_error* err);
+
+/* Adds a note to those that reading made; beyond DV_STEMS_MAX_NOTES none is taken. */
+void dv_stems_add_note(dv_stems* stems, bool warning, const char* format, ...) DV_PRINTF(3, 4);
 
 /* Frees the signals and empties the struct; an empty struct (zeroed) may be freed again. */
 void dv_stems_free(dv_stems* stems);

@@ -2,6 +2,7 @@
 /* diffvox-fit: finds the settings that turn a dry stem into its wet one. */
 #include "datasets/file.h"
 #include "estimator/cli.h"
+#include "estimator/fit_batch.h"
 #include "estimator/fit_json.h"
 #include "estimator/progress.h"
 #include "presets/corpus.h"
@@ -33,7 +34,8 @@ static void catch_signals(void)
   const struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
   sigaction(SIGINT, &action, NULL); /* a second Ctrl-C ends at once */
   sigaction(SIGTERM, &action, NULL);
-  sigaction(SIGHUP, &action, NULL);
+  struct sigaction before;
+  if (!sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL); /* nohup */
   signal(SIGXFSZ, SIG_IGN); /* a size limit then fails the write, which is reported */
 }
 
@@ -48,9 +50,10 @@ typedef struct {
   char checkpoint[DV_RUN_PATH_SIZE];
 } session;
 
-static void tell_notes(const session* s)
+/* Those from the first-th on. */
+static void tell_notes(const session* s, size_t first)
 {
-  for (size_t i = 0; !s->options.quiet && i < s->stems.note_count; ++i)
+  for (size_t i = first; !s->options.quiet && i < s->stems.note_count; ++i)
     fprintf(stderr, "diffvox-fit: %s%s\n", s->stems.notes[i].warning ? "warning: " : "", s->stems.notes[i].text);
 }
 
@@ -78,8 +81,15 @@ static dv_status choose_start(session* s, dv_chain_params* start, dv_error* err)
   if (!o->init) return DV_OK;
   dv_preset preset;
   const dv_status status = dv_preset_resolve(o->init, o->corpora_dir, &preset, err);
-  if (!status) *start = preset.params;
-  return status;
+  if (status) return status;
+  *start = preset.params;
+  const size_t told = s->stems.note_count;
+  if (!o->reference && dv_fit_fold_start(&stems, start))
+    dv_stems_add_note(&s->stems, false,
+                      "the wet stem is mono: the pans of %.200s are set to the middle, its reverb's channels averaged",
+                      o->init);
+  tell_notes(s, told);
+  return DV_OK;
 }
 
 /* The fit at its start, and the losses before it. */
@@ -93,7 +103,7 @@ static dv_status begin(session* s, dv_error* err)
   const bool transparent = !s->options.reference && !s->options.init && s->run.unprocessed.total < TRANSPARENT_LOSS;
   if (!status && transparent) {
     dv_fit_free(s->fit);
-    s->options.fit.learning_rate = fmin(s->options.fit.learning_rate, TRANSPARENT_RATE);
+    if (!s->options.rate_given) s->options.fit.learning_rate = TRANSPARENT_RATE;
     s->options.fit.final_rate = fmin(s->options.fit.final_rate, s->options.fit.learning_rate);
     const dv_fit_stems stems = fit_stems(s);
     dv_fit_transparent_start(&stems, &start);
@@ -203,15 +213,19 @@ static dv_status finish(session* s, dv_error* err)
   dv_fit_result result;
   dv_fit_get_result(s->fit, &result);
   settle_run(s, end_text(result.end));
-  dv_status status = dv_fit_evaluate(s->fit, &s->run.params, &s->run.fitted);
-  if (status) return dv_fail(err, status, "the final loss cannot be evaluated: %s", dv_status_text(status));
   dv_error ignored;
-  const bool going_on = result.end == DV_FIT_RUNNING;
+  const bool going_on = result.end == DV_FIT_RUNNING || result.end == DV_FIT_TIME_UP;
   const dv_status kept =
     going_on ? dv_checkpoint_write(s->checkpoint, s->fit, &s->history, s->fingerprint, &ignored) : DV_OK;
+  const dv_status evaluated = dv_fit_evaluate(s->fit, &s->run.params, &s->run.fitted);
+  const double none = (double)NAN;
+  if (evaluated) s->run.fitted = (dv_loss_values){none, none, none, none, none};
   dv_fit_free(s->fit); /* its memory is what writing the results needs */
   s->fit = NULL;
-  status = dv_run_write(&s->run, err);
+  dv_status status = dv_run_write(&s->run, err);
+  if (!status && evaluated)
+    status = dv_fail(err, evaluated, "%s: written without the final loss, which cannot be evaluated: %s",
+                     s->options.output, dv_status_text(evaluated));
   if (!status && !going_on) unlink(s->checkpoint);
   if (!status && kept) fprintf(stderr, "diffvox-fit: warning: no checkpoint: %s\n", ignored.text);
   if (!status && result.end == DV_FIT_NONFINITE)
@@ -227,7 +241,7 @@ static dv_status run_session(session* s, dv_error* err)
   dv_run_path(s->options.output, "checkpoint", s->checkpoint);
   dv_status status = dv_stems_read(s->options.dry, s->options.wet, &s->options.stems, &s->stems, err);
   if (status) return status;
-  tell_notes(s);
+  tell_notes(s, 0);
   s->run.plain_gain_db = plain_gain_db(&s->options);
   catch_signals();
   status = dv_run_prepare(&s->options, err);
@@ -249,6 +263,7 @@ int main(int argc, char** argv)
   static session s; /* large, and lives as long as the program */
   const int parsed = dv_fit_options_parse(argc, argv, &s.options);
   if (parsed) return parsed - 1;
+  if (s.options.batch.manifest) return dv_fit_batch(&s.options);
   dv_error err = {""};
   const dv_status status = run_session(&s, &err);
   const bool cut = s.run.result.end == DV_FIT_RUNNING;

@@ -2,6 +2,7 @@
 /* diffvox-gradcheck: the chain's adjoints against finite differences at a preset, in double precision. */
 #include "datasets/file.h"
 #include "dsp/gradcheck.h"
+#include "dsp/team.h"
 #include "estimator/cli.h"
 #include "presets/corpus.h"
 
@@ -12,10 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 enum { MAX_THREADS = 64, SEED = 1 };
 
@@ -58,8 +55,8 @@ static int usage_error(const char* what, const char* value)
 
 static int all_processors(void)
 {
-  const long n = sysconf(_SC_NPROCESSORS_ONLN);
-  return n < 1 ? 1 : n > MAX_THREADS ? MAX_THREADS : (int)n;
+  const int n = dv_team_processors();
+  return n > MAX_THREADS ? MAX_THREADS : n;
 }
 
 /* 0 to go on, otherwise the exit status plus 1. */
@@ -114,11 +111,7 @@ static dv_status check_parameters(dv_gradcheck_chain* const* chains, int threads
   if (status) return status;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
   for (int i = 0; i < DV_PRESET_SIZE; ++i) {
-#ifdef _OPENMP
-    const int thread = omp_get_thread_num();
-#else
-    const int thread = 0;
-#endif
+    const int thread = dv_team_index();
     if (!dv_parameter_effective(i)) continue;
     checks[thread].norm = dv_gradcheck_norm(r->gradient, dv_parameter_at(i)->effect);
     r->entries[i] =

@@ -15,7 +15,8 @@
 enum {
   WINDOW = 1 << 17,     /* of the wet stem: 3 s, as far as an echo may trail its sound */
   EXCITATION = 1 << 15, /* of the dry stem: what falls behind it is response */
-  MOST_WINDOWS = 200
+  MOST_WINDOWS = 200,
+  ENOUGH_WINDOWS = 8 /* with a voice in them; of fewer, what the voice repeats does not average out */
 };
 static const double REGULARISATION = 0.01; /* of the mean power */
 static const double LOW_HZ = 100.0, HIGH_HZ = 8000.0;
@@ -26,6 +27,8 @@ typedef struct {
   dv_fft* fft;
   dv_real *time, *spectrum[SIGNALS], *cross[2];
   double* power;
+  double energy[MOST_WINDOWS + 1]; /* of the dry stem in each window */
+  size_t windows;
 } estimator;
 
 static void release(estimator* e)
@@ -58,15 +61,29 @@ static void accumulate(estimator* e, const dv_fit_stems* stems, size_t start)
   for (size_t i = 0; i < EXCITATION; ++i)
     e->time[i] = (dv_real)sin(M_PI * ((double)i + 0.5) / EXCITATION) * stems->dry[start + i];
   dv_fft_forward(e->fft, e->time, e->spectrum[DRY]);
+  double energy = 0.0;
   for (size_t k = 0; k < bins; ++k) {
     const dv_cplx x = dv_cload(e->spectrum[DRY] + 2 * k);
-    e->power[k] += (double)dv_cdot(x, x);
+    const double power = (double)dv_cdot(x, x);
+    e->power[k] += power;
+    energy += power;
   }
+  e->energy[e->windows++] = energy;
   for (int c = 0; c < 2; ++c) {
     memcpy(e->time, wet[c] + start, WINDOW * sizeof *e->time);
     dv_fft_forward(e->fft, e->time, e->spectrum[LEFT + c]);
     dv_spectrum_accumulate_conj(e->spectrum[LEFT + c], e->spectrum[DRY], bins, e->cross[c]);
   }
+}
+
+/* Windows within 30 dB of the loudest. */
+static size_t active_windows(const estimator* e)
+{
+  double most = 0.0;
+  size_t count = 0;
+  for (size_t w = 0; w < e->windows; ++w) most = fmax(most, e->energy[w]);
+  for (size_t w = 0; w < e->windows; ++w) count += e->energy[w] > 1e-3 * most;
+  return count;
 }
 
 /* Cross spectrum over power, in the band where a voice has some; back to time into e->time. */
@@ -110,7 +127,9 @@ static void measure(estimator* e, dv_echo_profile* profile)
 /* --- What stands out ------------------------------------------------------------------------------------------- */
 
 enum { AROUND_MS = 20, FIRST_MS = 20 };
-static const double CLEAR = 3.0; /* times the upper quartile of the surroundings: 5 dB */
+/* How many times the upper quartile of its surroundings an echo is: at least, for the delay's, whose time the descent
+   cannot mend, and where there are few windows. */
+static const double CLEAR = 3.0, CLEAR_DELAY = 8.0, CLEAR_OF_FEW = 16.0;
 
 static int by_size(const void* a, const void* b)
 {
@@ -130,12 +149,19 @@ static double surroundings(const dv_echo_profile* p, int ms)
   return values[3 * count / 4];
 }
 
-static void find_excess(dv_echo_profile* p)
+static void find_excess(dv_echo_profile* p, double clear)
 {
   for (int ms = FIRST_MS; ms < DV_ECHO_BINS; ++ms) {
     const double floor = surroundings(p, ms), e = both(p, ms);
-    if (e > CLEAR * floor) p->excess[ms] = e - floor;
+    if (e > clear * floor) p->excess[ms] = e - floor;
   }
+}
+
+static bool is_beyond_doubt(const dv_echo_profile* p, int ms)
+{
+  for (int t = ms - 1; t <= ms + 1; ++t)
+    if (both(p, t) > CLEAR_DELAY * surroundings(p, t)) return true;
+  return false;
 }
 
 static double around(const double* x, int ms, int count)
@@ -156,7 +182,7 @@ static int clearest_ms(const dv_echo_profile* p)
   double clearest = FAINTEST;
   for (int ms = 101; ms < 999; ++ms) {
     const double e = around(p->excess, ms, DV_ECHO_BINS);
-    if (e > clearest) {
+    if (e > clearest && is_beyond_doubt(p, ms)) {
       clearest = e;
       best = ms;
     }
@@ -197,7 +223,7 @@ dv_status dv_echo_profile_estimate(const dv_fit_stems* stems, dv_echo_profile* p
   for (size_t start = 0; ok && start <= room; start += hop) accumulate(&e, stems, start);
   if (ok) {
     measure(&e, profile);
-    find_excess(profile);
+    find_excess(profile, active_windows(&e) < ENOUGH_WINDOWS ? CLEAR_OF_FEW : CLEAR);
     const int ms = clearest_ms(profile);
     divide(&e, profile->energy[1][ms] > profile->energy[0][ms] ? 1 : 0);
     if (ms > 0) profile->delay_ms = refine(e.time, ms);
@@ -222,9 +248,9 @@ static double start_delay(const dv_echo_profile* p, bool mono, dv_delay_params* 
   return delay->delay_ms;
 }
 
-/* --- A start for the reverb ---------------------------------------------------------------------------------------- */
+/* --- A start for the reverb --------------------------------------------------------------------------------------- */
 
-enum { PATTERN_MS = 160, DRAWS = 2000, TRIES = 1500 };
+enum { PATTERN_MS = 160, DRAWS = 2000, TRIES = 1500, WIDTH_MS = 3 };
 
 /* Gain per 997 samples of 1 s of reverberation. */
 static const double LOSS = 0.85553;
@@ -325,10 +351,12 @@ static void search(const double target[PATTERN_MS], network* best, double* gain)
   }
 }
 
-static void start_reverb(const dv_echo_profile* p, bool mono, dv_reverb_params* reverb)
+/* The delay's echo is no reverb's. */
+static void start_reverb(const dv_echo_profile* p, double delay_ms, bool mono, dv_reverb_params* reverb)
 {
   double target[PATTERN_MS] = {0}, strongest = 0.0, gain = 0.0;
   for (int t = FIRST_MS + 2; t < PATTERN_MS; ++t) {
+    if (fabs(t - delay_ms) < WIDTH_MS) continue;
     target[t] = sqrt(0.5 * around(p->excess, t, DV_ECHO_BINS));
     strongest = fmax(strongest, target[t]);
   }
@@ -347,6 +375,6 @@ static void start_reverb(const dv_echo_profile* p, bool mono, dv_reverb_params* 
 
 double dv_echo_start(const dv_echo_profile* profile, bool mono, dv_chain_params* start)
 {
-  start_reverb(profile, mono, &start->reverb);
+  start_reverb(profile, profile->delay_ms, mono, &start->reverb);
   return start_delay(profile, mono, &start->delay);
 }

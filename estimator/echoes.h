@@ -5,9 +5,11 @@
  * the echo is nearly in place.  So the response of dry to wet is estimated (regularised division of averaged
  * spectra) and its energy per millisecond looked through for echoes that stand clear of what surrounds them:
  *
- *   from 100 to 1000 ms   the clearest one starts the ping-pong delay
- *   from 22 to 160 ms     the delay cannot be that short: a search over random networks finds one whose first
- *                         reflections fall where these echoes are
+ *   from 100 to 1000 ms   the loudest that is beyond doubt starts the ping-pong delay
+ *   from 22 to 160 ms     the reverb takes what the delay has not, which mostly cannot be that short: a search over
+ *                         random networks finds one whose first reflections fall where these echoes are
+ *
+ * In a few seconds what the voice repeats looks like an echo: they must be clearer there, and faint ones are missed.
  *
  * Source: own; the estimate is Roth's weighting (Knapp and Carter 1976), as estimator of a response. */
 #ifndef DIFFVOX_ECHOES_H
@@ -25,7 +27,7 @@ enum { DV_ECHO_BINS = 1050 }; /* milliseconds after the direct sound */
 typedef struct {
   double energy[2][DV_ECHO_BINS]; /* left, right; the mean of both channels' direct sound is 1 */
   double excess[DV_ECHO_BINS];    /* of both channels, above what surrounds them; 0 where nothing stands out */
-  double delay_ms;                /* the clearest echo from 100 to 1000 ms, to a fraction of a sample; 0: none */
+  double delay_ms;                /* the echo for the delay, to a fraction of a sample; 0: none */
 } dv_echo_profile;
 
 /* All zero when the stems are shorter than 3 s.  DV_ERR_NOMEM. */

@@ -134,6 +134,15 @@ static void tie_channels(double values[DV_PARAM_COUNT])
   memcpy(values, dv_params_flat_const(&g), DV_PARAM_COUNT * sizeof *values);
 }
 
+bool dv_fit_fold_start(const dv_fit_stems* stems, dv_chain_params* start)
+{
+  if (!is_mono(stems)) return false;
+  const dv_chain_params before = *start;
+  tie_channels(dv_params_flat(start));
+  start->pan = start->delay.odd_pan = start->delay.even_pan = 0.5;
+  return memcmp(&before, start, sizeof before) != 0;
+}
+
 /* What stays as it starts. */
 static void hold(dv_fit* f)
 {
@@ -228,8 +237,9 @@ dv_status dv_fit_advance(dv_fit* f, dv_fit_step* step, bool* more, dv_error* err
 {
   fit_state* s = &f->state;
   double gradient[DV_PARAM_COUNT];
+  const double none = (double)NAN;
   /* A chain that is not finite leaves the losses as they are here: none, not 0. */
-  *step = (dv_fit_step){.step = s->step, .steps = f->config.steps, .values = {NAN, NAN, NAN, NAN, NAN}};
+  *step = (dv_fit_step){.step = s->step, .steps = f->config.steps, .values = {none, none, none, none, none}};
   *more = false;
   if (s->end != DV_FIT_RUNNING) return dv_fail(err, DV_ERR_ARG, "the fit has ended");
   draw_batch(f);
@@ -265,6 +275,15 @@ static dv_status check_config(const dv_fit_config* c, dv_error* err)
   return DV_OK;
 }
 
+/* Something that acts may move. */
+static dv_status check_freedom(const dv_fit* f, dv_error* err)
+{
+  for (int i = 0; i < DV_PARAM_COUNT; ++i)
+    if (f->scale[i] > 0.0 && dv_parameter_effective(i)) return DV_OK;
+  return dv_fail(err, DV_ERR_ARG, "nothing is left to fit: every part is frozen%s; freeze fewer",
+                 f->mono ? ", and with a mono wet stem the pan is held" : "");
+}
+
 static dv_status prepare(dv_fit* f, const dv_fit_stems* stems, const dv_chain_params* start, dv_error* err)
 {
   dv_status status = check_config(&f->config, err);
@@ -283,7 +302,7 @@ static dv_status prepare(dv_fit* f, const dv_fit_stems* stems, const dv_chain_pa
   f->mono = f->config.scaled && is_mono(stems);
   set_scales(f);
   f->resumed_s = dv_monotonic_s();
-  return DV_OK;
+  return check_freedom(f, err);
 }
 
 dv_status dv_fit_new(const dv_fit_config* config, const dv_fit_stems* stems, const dv_chain_params* start, dv_fit** fit,
@@ -374,8 +393,9 @@ static bool finite_all(const double* x, size_t n)
 static bool state_is_sound(const dv_fit* f, const fit_state* s)
 {
   return s->chunks == f->chunks && s->step <= f->config.steps && s->end <= DV_FIT_NONFINITE &&
-         s->best_step <= s->step && s->elapsed_s >= 0.0 && finite_all(s->raw, DV_PARAM_COUNT) &&
-         finite_all(s->best, DV_PARAM_COUNT) && finite_all(s->m, DV_PARAM_COUNT) && finite_all(s->v, DV_PARAM_COUNT);
+         (s->end != DV_FIT_RUNNING || s->step < f->config.steps) && s->best_step <= s->step && s->elapsed_s >= 0.0 &&
+         finite_all(s->raw, DV_PARAM_COUNT) && finite_all(s->best, DV_PARAM_COUNT) &&
+         finite_all(s->m, DV_PARAM_COUNT) && finite_all(s->v, DV_PARAM_COUNT);
 }
 
 /* A permutation of the chunks. */
@@ -401,6 +421,8 @@ dv_status dv_fit_load(dv_fit* f, const void* bytes, size_t size, dv_error* err)
   size_t* order = malloc(order_bytes);
   if (!order) return dv_fail(err, DV_ERR_NOMEM, "out of memory for a checkpoint");
   memcpy(order, (const char*)bytes + sizeof s, order_bytes);
+  const bool time_left = !(f->config.max_seconds > 0.0) || s.elapsed_s < f->config.max_seconds;
+  if (s.end == DV_FIT_TIME_UP && time_left) s.end = DV_FIT_RUNNING;
   const bool sound = state_is_sound(f, &s) && order_is_sound(order, f->chunks);
   if (sound) {
     f->state = s;

@@ -4,9 +4,9 @@
  * As published: Adam on all 152 raw parameters at once, rate 0.01, 2000 steps, the lowest loss kept.
  *
  * Our own: the same Adam, but every parameter in units of its spread over the published presets (one rate then
- * suits a threshold in dB as well as the logit of a time constant) and drawn a little to their mean, at a rate that starts ten times higher and
- * falls along half a cosine, from the mean of those presets.  It ends lower in a fifth of the steps;
- * docs/math/fitting.md has the measurements.
+ * suits a threshold in dB as well as the logit of a time constant) and drawn a little to their mean, at a rate that
+ * starts ten times higher and falls along half a cosine, from the mean of those presets and the echoes that the stems
+ * show.  It ends lower in a fifth of the steps; docs/math/fitting.md has the measurements.
  *
  * Reproducible: the same stems, configuration and start give the same result at any number of threads, on the same
  * kind of processor (another instruction set rounds otherwise), and a fit restored from a checkpoint goes on bit
@@ -53,6 +53,11 @@ DV_NODISCARD dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_
 /* A chain that does nearly nothing but plain_gain_db: flat EQ, ratios of 1, no delay, no reverb. */
 void dv_fit_transparent_start(const dv_fit_stems* stems, dv_chain_params* start);
 
+/* Makes a start of any origin one for these stems: where the wet one is mono, pans go to the middle and both channels
+   of the reverb become their mean; a scaled fit moves them together, so what begins apart would stay apart.  Tells
+   whether anything changed. */
+bool dv_fit_fold_start(const dv_fit_stems* stems, dv_chain_params* start);
+
 typedef struct {
   size_t step, steps; /* step counts from 0: the loss before the step-th update */
   dv_loss_values values;
@@ -73,8 +78,9 @@ typedef struct {
 
 typedef struct dv_fit dv_fit;
 
-/* Takes a copy of the configuration; borrows the stems.  With a mono wet stem the pans stay as they start.  On failure *fit is NULL.
-   DV_ERR_ARG: configuration, start, or stems that are empty or silent throughout.  DV_ERR_NOMEM. */
+/* Takes a copy of the configuration; borrows the stems.  With a mono wet stem the pans stay as they start, unless the
+   fit is not scaled.  On failure *fit is NULL.  DV_ERR_ARG: configuration, start, nothing that is not frozen or held,
+   or stems that are empty or silent throughout.  DV_ERR_NOMEM. */
 DV_NODISCARD dv_status dv_fit_new(const dv_fit_config* config, const dv_fit_stems* stems, const dv_chain_params* start,
                                   dv_fit** fit, dv_error* err);
 void dv_fit_free(dv_fit* fit);
@@ -88,13 +94,14 @@ void dv_fit_best(const dv_fit* fit, dv_chain_params* params);
 void dv_fit_get_result(const dv_fit* fit, dv_fit_result* result);
 
 /* Loss of given parameters over all chunks, in batches; the start of every fit, `no processing` and its end are
-   comparable so.  params NULL: the dry stem itself, on both channels and as loud as the wet one. */
+   comparable so.  params NULL: the dry stem itself, on both channels, with the stems' plain_gain_db. */
 DV_NODISCARD dv_status dv_fit_evaluate(dv_fit* fit, const dv_chain_params* params, dv_loss_values* values);
 
 /* The state as bytes, to go on from in another process: *bytes is the caller's to free(). */
 DV_NODISCARD dv_status dv_fit_save(const dv_fit* fit, void** bytes, size_t* size, dv_error* err);
 
-/* Continues a saved state in a fit made from the same stems and configuration.
+/* Continues a saved state in a fit made from the same stems and configuration, which may allow another time: a fit that
+   had ended because its time was up goes on if there is more now, or no limit.
    DV_ERR_FORMAT: not such a state, damaged, or of another number of chunks. */
 DV_NODISCARD dv_status dv_fit_load(dv_fit* fit, const void* bytes, size_t size, dv_error* err);
 

@@ -36,16 +36,20 @@ static json_t* options_json(const dv_fit_options* o)
   set_whole(j, "steps", o->fit.steps);
   set_number(j, "learning_rate", o->fit.learning_rate);
   set_number(j, "final_rate", o->fit.final_rate);
+  json_object_set_new(j, "scaled", json_boolean(o->fit.scaled));
+  set_number(j, "prior_weight", o->fit.prior_weight);
   set_number(j, "max_seconds", o->fit.max_seconds);
   set_whole(j, "seed", (size_t)o->fit.seed);
   set_whole(j, "threads", (size_t)o->fit.objective.threads);
   set_number(j, "chunk_s", o->fit.objective.chunk_s);
   set_number(j, "overlap_s", o->fit.objective.overlap_s);
+  json_object_set_new(j, "covering", json_boolean(o->fit.objective.covering));
   set_whole(j, "batch_limit", o->fit.objective.batch_limit);
   if (o->init) set_text(j, "init", o->init);
   if (o->freeze) set_text(j, "freeze", o->freeze);
   json_object_set_new(j, "normalise", json_boolean(o->stems.normalise));
   if (o->stems.normalise) set_number(j, "lufs", o->stems.lufs);
+  set_number(j, "search_s", o->stems.search_s);
   return j;
 }
 

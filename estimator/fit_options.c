@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "estimator/fit_options.h"
 
+#include "dsp/team.h"
 #include "estimator/cli.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char USAGE[] =
   "usage: diffvox-fit DRY WET -o DIR [options]\n"
+  "       diffvox-fit --manifest FILE -o RUNS [--jobs N] [--shard I/N] [options]\n"
   "\n"
   "Finds the EQ, compressor, ping-pong delay and reverb settings that turn the dry vocal stem DRY into the\n"
   "wet one WET.  Writes into DIR:\n"
@@ -28,8 +29,9 @@ static const char USAGE[] =
   "  -n, --steps N           steps of the optimiser (300; 2000 with --reference)\n"
   "      --max-seconds S     end after S seconds, with the schedule shortened to fit\n"
   "      --init PRESET       start from a preset: a file, the folder of a fit, a factory or published preset\n"
-  "      --freeze LIST       parts that stay as they start: eq,compressor,delay,reverb,send,pan\n"
-  "      --learning-rate X   first rate (0.1 deviations of the published presets; 0.02 with --init)\n"
+  "      --freeze LIST       some of eq,compressor,delay,reverb,send,pan that stay as they start\n"
+  "      --learning-rate X   first rate (0.1 deviations of the published presets; 0.02 with --init, 0.01 where\n"
+  "                          there is hardly an effect)\n"
   "      --reference         the published procedure: Adam at a constant 0.01 from its random start\n"
   "      --seed N            draw of the chunks, and start of --reference (0)\n"
   "stems:\n"
@@ -39,7 +41,8 @@ static const char USAGE[] =
   "      --lufs off|LUFS     loudness that both stems are brought to (-18), or leave them\n"
   "running:\n"
   "  -o, --output DIR        where to write; made if it is missing\n"
-  "      --resume            go on from the checkpoint in DIR; stems and options must be the same\n"
+  "      --resume            go on from the checkpoint in DIR, also after the time was up; stems and options must\n"
+  "                          be the same, but for the time\n"
   "      --checkpoint-seconds S   how often DIR/checkpoint is written (5); 0: after every step\n"
   "  -j, --threads N         threads (all processors); the result does not depend on it\n"
   "      --corpora DIR       folder of the published presets, for --init; else $DIFFVOX_CORPORA\n"
@@ -47,8 +50,15 @@ static const char USAGE[] =
   "  -q, --quiet             no progress, notes or summary\n"
   "      --help, --version\n"
   "\n"
+  "many pairs:\n"
+  "      --manifest FILE     a fit for each pair that diffvox-data scan listed, into RUNS/ID; those that are there\n"
+  "                          are skipped, those that were cut go on, one that fails stops no other\n"
+  "      --jobs N            fits at once, each a process (all processors); -j is the threads of each\n"
+  "      --shard I/N         every Nth pair from the Ith on, I from 1; without it several of these on one RUNS, also\n"
+  "                          on several machines, share the pairs among themselves\n"
+  "\n"
   "Ctrl-C (or SIGTERM, SIGHUP) ends the fit and writes the best settings so far; --resume goes on from there.\n"
-  "exit status: 0 done, 1 failed, 2 wrong usage, 130 ended by Ctrl-C with results written\n";
+  "exit status: 0 done, 1 failed, 2 wrong usage, 130 ended by Ctrl-C, TERM or HUP with results written\n";
 
 typedef struct {
   const char* name;
@@ -82,6 +92,8 @@ static bool parse_parts(const char* text, unsigned* effects)
   return *effects != 0;
 }
 
+static bool is_everything(unsigned effects) { return effects == (1u << DV_EFFECT_COUNT) - 1; }
+
 static bool parse_align(const char* text, dv_stems_config* stems)
 {
   double lag;
@@ -100,6 +112,28 @@ static bool parse_lufs(const char* text, dv_stems_config* stems)
   return !stems->normalise || dv_cli_number(text, -60, 0, &stems->lufs);
 }
 
+static bool parse_jobs(const char* text, dv_fit_batch_options* batch)
+{
+  double jobs;
+  if (!dv_cli_whole(text, 1, 256, &jobs)) return false;
+  batch->jobs = (size_t)jobs;
+  return true;
+}
+
+static bool parse_shard(const char* text, dv_fit_batch_options* batch)
+{
+  char first[24];
+  double shard, shards;
+  const char* slash = strchr(text, '/');
+  if (!slash || slash - text >= (ptrdiff_t)sizeof first) return false;
+  memcpy(first, text, (size_t)(slash - text));
+  first[slash - text] = '\0';
+  if (!dv_cli_whole(slash + 1, 1, 1e6, &shards) || !dv_cli_whole(first, 1, shards, &shard)) return false;
+  batch->shard = (size_t)shard;
+  batch->shards = (size_t)shards;
+  return true;
+}
+
 enum {
   LEARNING_RATE = 256,
   SEED,
@@ -115,6 +149,9 @@ enum {
   CHECKPOINT,
   CORPORA,
   JSON,
+  MANIFEST,
+  JOBS,
+  SHARD,
   HELP,
   VERSION
 };
@@ -137,6 +174,9 @@ static const struct option known[] = {{"output", required_argument, NULL, 'o'},
                                       {"checkpoint-seconds", required_argument, NULL, CHECKPOINT},
                                       {"corpora", required_argument, NULL, CORPORA},
                                       {"json", no_argument, NULL, JSON},
+                                      {"manifest", required_argument, NULL, MANIFEST},
+                                      {"jobs", required_argument, NULL, JOBS},
+                                      {"shard", required_argument, NULL, SHARD},
                                       {"help", no_argument, NULL, HELP},
                                       {"version", no_argument, NULL, VERSION},
                                       {0}};
@@ -178,8 +218,24 @@ static const char* take(int c, dv_fit_options* o, numbers* n)
     return dv_cli_number(optarg, 0, 1e9, &o->checkpoint_s) ? NULL : "--checkpoint-seconds wants a number from 0, not";
   case CORPORA: o->corpora_dir = optarg; return NULL;
   case JSON: o->json = true; return NULL;
+  case MANIFEST: o->batch.manifest = optarg; return NULL;
+  case JOBS: return parse_jobs(optarg, &o->batch) ? NULL : "--jobs wants 1 to 256, not";
+  case SHARD: return parse_shard(optarg, &o->batch) ? NULL : "--shard wants I/N, I from 1 to N, not";
   default: return "";
   }
+}
+
+/* What a batch hands on; false: there is no room for it. */
+static bool keep_given(int c, dv_fit_batch_options* batch)
+{
+  const struct option* row = known;
+  while (row->name && row->val != c) ++row;
+  if (!row->name || strchr("oqj", c) || c == RESUME || c == JSON || c == MANIFEST || c == JOBS || c == SHARD)
+    return true;
+  if (batch->given_count == DV_FIT_MAX_GIVEN) return false;
+  const char* value = row->has_arg == no_argument ? NULL : optarg;
+  batch->given[batch->given_count++] = (dv_fit_given){row->name, value, c != CHECKPOINT && c != CORPORA};
+  return true;
 }
 
 static void settle(dv_fit_options* o, const numbers* n)
@@ -188,14 +244,18 @@ static void settle(dv_fit_options* o, const numbers* n)
   if (o->reference) dv_fit_config_reference(&o->fit);
   else dv_fit_config_default(&o->fit);
   o->fit.frozen = frozen;
+  o->stems.keep_side = o->reference;
+  o->rate_given = n->learning_rate > 0.0;
   if (o->init && !o->reference) o->fit.learning_rate = 0.02;
-  if (n->learning_rate > 0.0) o->fit.learning_rate = n->learning_rate;
+  if (o->rate_given) o->fit.learning_rate = n->learning_rate;
   if (o->reference || o->fit.final_rate > o->fit.learning_rate) o->fit.final_rate = o->fit.learning_rate;
   if (n->steps > 0.0) o->fit.steps = (size_t)n->steps;
   o->fit.seed = (uint64_t)n->seed;
   o->fit.max_seconds = n->max_seconds;
-  const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-  o->fit.objective.threads = n->threads > 0.0 ? (int)n->threads : processors > 0 ? (int)processors : 1;
+  const int available = dv_team_processors();
+  if (o->batch.manifest && !o->batch.jobs) o->batch.jobs = (size_t)available;
+  const int share = o->batch.manifest ? available / (int)o->batch.jobs : available;
+  o->fit.objective.threads = n->threads > 0.0 ? (int)n->threads : share > 0 ? share : 1;
 }
 
 int dv_fit_options_parse(int argc, char** argv, dv_fit_options* o)
@@ -213,13 +273,22 @@ int dv_fit_options_parse(int argc, char** argv, dv_fit_options* o)
       fputs("see diffvox-fit --help\n", stderr);
       return 1 + DV_EXIT_USAGE;
     }
+    if (!keep_given(c, &o->batch)) return 1 + usage_error("too many options", "");
   }
-  if (argc - optind != 2) return 1 + usage_error("wants two files, DRY and WET", "");
+  const bool batch = o->batch.manifest;
+  if (!batch && (o->batch.jobs || o->batch.shards)) return 1 + usage_error("--jobs and --shard go with --manifest", "");
+  if (batch && argc != optind) return 1 + usage_error("wants no other files with --manifest, not", argv[optind]);
+  if (!batch && argc - optind != 2) return 1 + usage_error("wants two files, DRY and WET", "");
   if (!o->output || !*o->output) return 1 + usage_error("wants a folder for its results: -o DIR", "");
   if (o->stems.polarity < 0 && o->stems.align != DV_ALIGN_GIVEN)
     return 1 + usage_error("--invert goes with --align SAMPLES", "");
-  o->dry = argv[optind];
-  o->wet = argv[optind + 1];
+  if (is_everything(o->fit.frozen))
+    return 1 + usage_error("nothing is left to fit: leave one part out of --freeze", o->freeze);
+  if (o->corpora_dir && !o->init) return 1 + usage_error("--corpora goes with --init PRESET", "");
+  if (!batch) {
+    o->dry = argv[optind];
+    o->wet = argv[optind + 1];
+  }
   settle(o, &n);
   return 0;
 }

@@ -27,14 +27,6 @@ void dv_run_path(const char* folder, const char* name, char path[DV_RUN_PATH_SIZ
 
 /* --- Before the fit -------------------------------------------------------------------------------------------- */
 
-static dv_status make_folder(const char* path, dv_error* err)
-{
-  struct stat st;
-  if (mkdir(path, 0777) == 0 || (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))) return DV_OK;
-  return dv_fail(err, DV_ERR_IO, "%s: cannot make the folder: %s; choose another with -o", dv_file_label(path),
-                 strerror(errno));
-}
-
 static bool same_file(const char* a, const char* b)
 {
   struct stat first, second;
@@ -81,7 +73,7 @@ static dv_status check_bundle(const char* folder, dv_error* err)
 
 dv_status dv_run_prepare(const dv_fit_options* o, dv_error* err)
 {
-  dv_status status = make_folder(o->output, err);
+  dv_status status = dv_file_make_folder(o->output, err);
   if (!status) remove_leftovers(o->output);
   if (!status) status = check_bundle(o->output, err);
   for (size_t i = 0; !status && i < sizeof result_files / sizeof *result_files; ++i) {
@@ -196,9 +188,10 @@ static dv_status write_losses(const dv_fit_run* run, dv_error* err)
     fprintf(csv, "%zu,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f\n", s->step, v->total, v->mss_lr, v->mss_ms, v->mldr_lr,
             v->mldr_ms, s->regulariser, s->elapsed_s);
   }
-  fclose(csv);
+  dv_status status = DV_OK;
+  if (fclose(csv)) status = dv_fail(err, DV_ERR_NOMEM, "out of memory for losses.csv");
   dv_run_path(run->options->output, "losses.csv", path);
-  const dv_status status = dv_file_write(path, text, size, err);
+  if (!status) status = dv_file_write(path, text, size, err);
   free(text);
   return status;
 }
@@ -234,7 +227,8 @@ static dv_status write_channels(const dv_fit_run* run, const char* name, const f
 
 static void to_report_loss(const dv_loss_values* v, dv_fit_report_loss* loss)
 {
-  *loss = (dv_fit_report_loss){NAN, v->total, v->mss_lr, v->mss_ms, v->mldr_lr, v->mldr_ms, NAN};
+  const double none = (double)NAN;
+  *loss = (dv_fit_report_loss){none, v->total, v->mss_lr, v->mss_ms, v->mldr_lr, v->mldr_ms, none};
 }
 
 enum { DETAILS = 6, DETAIL_SIZE = 96 };

@@ -17,7 +17,8 @@ typedef struct {
   const dv_fit_history* history;
   dv_chain_params start, params;
   dv_fit_result result;
-  dv_loss_values unprocessed, first, fitted; /* over all chunks: the dry stem, the start, what was found */
+  dv_loss_values unprocessed, first, fitted; /* over all chunks: the dry stem, the start, what was found; NaN where a
+                                                loss cannot be evaluated */
   double plain_gain_db;                      /* see dv_fit_stems */
   const char* ended;                         /* "all steps done" ... */
   char verdict[512];

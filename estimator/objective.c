@@ -116,7 +116,7 @@ static dv_status set_targets(dv_objective* o, dv_error* err)
     o->target[2 * i + 1] = o->stems.wet_right + o->starts[i] + o->warmup;
   }
   o->loss = dv_loss_new(o->chunks, o->wanted, o->config.threads, err);
-  if (!o->loss) return DV_ERR_ARG;
+  if (!o->loss) return o->wanted < DV_LOSS_MIN_SAMPLES ? DV_ERR_ARG : DV_ERR_NOMEM;
   const dv_status status = dv_loss_set_target_rows(o->loss, o->target);
   return status ? dv_fail(err, status, "the wet stem cannot be a target: %s", dv_status_text(status)) : DV_OK;
 }
@@ -179,7 +179,10 @@ dv_status dv_objective_evaluate(dv_objective* o, const double raw[DV_PARAM_COUNT
   if (count == 0 || count > o->batch || (!raw && grad_raw)) return DV_ERR_ARG;
   dv_chain_params params, grad;
   dv_status status = DV_OK;
-  for (size_t i = 0; i < count; ++i) o->x[i] = o->stems.dry + o->starts[items[i]];
+  for (size_t i = 0; i < count; ++i) {
+    if (items[i] >= o->chunks) return DV_ERR_ARG;
+    o->x[i] = o->stems.dry + o->starts[items[i]];
+  }
   if (raw) {
     dv_params_from_raw(raw, &params);
     status = dv_chain_forward(o->chain, &params, o->x, count, o->pred);

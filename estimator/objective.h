@@ -6,8 +6,8 @@
  * rest.  Chunks whose wet part peaks below -60 dBFS are dropped.  Stems no longer than one chunk are one chunk
  * without warm-up.  Two ways to cut:
  *
- *   as published   chunks begin at 0, s, 2s ... with s = chunk - overlap: the stem's first 5 s and what is left
- *                  after the last whole chunk are never compared
+ *   as published   chunks begin at 0, s, 2s ... with s = chunk - overlap: of stems longer than a chunk the first
+ *                  overlap_s, and what is left after the last whole chunk, are never compared
  *   covering       silence is put before the stems, and the last chunk ends where they end: all of the wet stem is
  *                  compared
  *
@@ -31,7 +31,8 @@ typedef struct {
   const dv_real* dry;
   const dv_real *wet_left, *wet_right; /* the same pointer where the wet stem is mono */
   size_t samples;
-  double plain_gain_db; /* that makes the dry stem, on both channels, as loud as the wet one */
+  double plain_gain_db; /* of the dry stem where it stands for no processing, on both channels: what makes it as loud
+                           as the wet one if both were brought to one loudness, else 0 */
 } dv_fit_stems;
 
 typedef struct {
@@ -55,9 +56,10 @@ size_t dv_objective_dropped(const dv_objective* objective); /* too quiet */
 /* (1 - exp(log_damp))^2 of these raw parameters: in the objective beside the loss. */
 double dv_objective_regulariser(const double raw[DV_PARAM_COUNT]);
 
-/* Loss over the chunks items[0 .. count - 1], count <= batch_limit, and where grad_raw is not NULL the gradient of
-   values->total + regulariser.  raw NULL (grad_raw too): the dry stem
-   itself on both channels, with plain_gain_db.  DV_ERR_NONFINITE: a value or gradient is not finite.  DV_ERR_ARG. */
+/* Loss over the chunks items[0 .. count - 1], and where grad_raw is not NULL the gradient of values->total +
+   regulariser.  raw NULL (grad_raw too): the dry stem itself on both channels, with plain_gain_db.
+   DV_ERR_NONFINITE: a value or gradient is not finite.  DV_ERR_ARG: count is not 1 .. batch_limit, or an item not
+   below dv_objective_chunks. */
 DV_NODISCARD dv_status dv_objective_evaluate(dv_objective* objective, const double raw[DV_PARAM_COUNT],
                                              const size_t* items, size_t count, dv_loss_values* values,
                                              double grad_raw[DV_PARAM_COUNT]);

@@ -3,6 +3,7 @@
 
 #include <locale.h>
 #include <stdlib.h>
+#include <string.h>
 
 void dv_text_number(FILE* out, double value)
 {
@@ -30,4 +31,18 @@ bool dv_text_print(void (*print)(FILE* out, void* context), void* context, char*
   if (plain) freelocale(plain);
   if (!complete) *text = NULL;
   return complete;
+}
+
+void dv_text_csv(FILE* out, const char* text)
+{
+  if (!text[strcspn(text, ",\"\r\n")]) {
+    fputs(text, out);
+    return;
+  }
+  fputc('"', out);
+  for (; *text; ++text) {
+    if (*text == '"') fputc('"', out);
+    fputc(*text, out);
+  }
+  fputc('"', out);
 }

@@ -106,20 +106,6 @@ dv_status dv_tool_summary(const dv_tool_options* o, dv_error* err)
 
 /* --- export ------------------------------------------------------------------------------------------------- */
 
-static void print_csv_text(FILE* out, const char* text)
-{
-  if (!text[strcspn(text, ",\"\r\n")]) {
-    fputs(text, out);
-    return;
-  }
-  fputc('"', out);
-  for (; *text; ++text) {
-    if (*text == '"') fputc('"', out);
-    fputc(*text, out);
-  }
-  fputc('"', out);
-}
-
 /* context points to a const dv_collection*. */
 static void print_csv(FILE* out, void* context)
 {
@@ -134,7 +120,7 @@ static void print_csv(FILE* out, void* context)
   for (size_t i = 0; i < c->count; ++i) {
     double physical[SIZE];
     dv_columns_physical(dv_collection_row(c, i), physical);
-    print_csv_text(out, c->entries[i].name);
+    dv_text_csv(out, c->entries[i].name);
     fprintf(out, ",%zu", c->entries[i].row);
     for (int k = 0; k < SIZE; ++k) {
       fputc(',', out);

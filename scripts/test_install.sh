@@ -26,7 +26,7 @@ export PKG_CONFIG_PATH
 cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$stage/consumer.c" $(pkg-config --cflags --libs diffvox) \
    -o "$stage/consumer"
 "$stage/consumer"
-for tool in diffvox-fit diffvox-render diffvox-loss diffvox-gradcheck; do
+for tool in diffvox-fit diffvox-data diffvox-eval diffvox-render diffvox-loss diffvox-gradcheck; do
   "$stage/bin/$tool" --version >/dev/null
 done
 "$stage/bin/diffvox-render" --list | grep -q . # factory presets are found where they were installed

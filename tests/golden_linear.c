@@ -7,16 +7,16 @@
 #include "dsp/fft.h"
 #include "dsp/response.h"
 #include "dsp/reverb_response.h"
+#include "dsp/team.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static int thread_count(void)
 {
-  const long n = sysconf(_SC_NPROCESSORS_ONLN);
-  return n > 0 && n < 64 ? (int)n : 1;
+  const int n = dv_team_processors();
+  return n < 64 ? n : 1;
 }
 
 static dv_status is_training(const golden_case* g, bool* training, dv_error* err)

@@ -112,7 +112,7 @@ static size_t check_results(dv_temp* t, const char* folder, size_t frames, const
   dv_error err = {""};
   dv_temp inside = {.dir = ""};
   size_t size, lines = 0;
-  const bool cut = !strcmp(ended, "interrupted");
+  const bool cut = !strcmp(ended, "interrupted") || !strcmp(ended, "time up");
   snprintf(path, sizeof path, "%s/preset.json", folder);
   if (dv_preset_read(dv_temp_path(t, path), &preset, &err)) fail_msg("%s", err.text);
   const dv_preset_note *end = dv_preset_find_note(&preset, "ended"), *count = dv_preset_find_note(&preset, "steps");
@@ -271,6 +271,8 @@ static void test_wrong_usage_exits_with_2(void** state)
     {FIT, "dry.wav wet.wav -o out --search 61", "--search wants 0.001 to 60 seconds, not 61"},
     {FIT, "dry.wav wet.wav -o out --freeze reverb,echo", "pan, not reverb,echo"},
     {FIT, "dry.wav wet.wav -o out --freeze ''", "--freeze wants some of eq,compressor,delay,reverb,send,pan"},
+    {FIT, "dry.wav wet.wav -o out --freeze eq,compressor,delay,reverb,send,pan", "nothing is left to fit: leave one"},
+    {FIT, "dry.wav wet.wav -o out --corpora folder", "--corpora goes with --init PRESET"},
     {FIT, "dry.wav wet.wav -o out --max-seconds 0", "--max-seconds wants a positive number, not 0"},
     {FIT, "dry.wav wet.wav -o out --checkpoint-seconds -1", "--checkpoint-seconds wants a number from 0, not -1"},
     {LOSS, "", "wants two files, PRED and TARGET"},
@@ -344,6 +346,7 @@ static void test_stems_that_cannot_be_fitted_exit_with_1(void** state)
     {FIT, "dry.wav wide.wav -o out", "wide.wav: 64 channels, the wet stem has one or two; mix it down first"},
     {FIT, "loud.wav wet.wav -o out", "is more than 100 dB from -18; bring it to full scale"},
     {FIT, "dry.wav loud.wav -o out", "loud.wav: its loudness, 105 LUFS, is more than 100 dB from -18"},
+    {FIT, "dry.wav mono.wav -o out --freeze eq,compressor,delay,reverb,send", "with a mono wet stem the pan is held"},
     {FIT, "vast.wav wet.wav -o out --lufs off", "bring the stems to full scale"},
     {FIT, "dry.wav vast.wav -o out --lufs off", "bring the stems to full scale"},
     {LOSS, "one.wav wet.wav", "only 1 samples to compare; at least 1025 (23 ms) are needed"},
@@ -588,10 +591,75 @@ static void test_a_fit_starts_from_a_preset(void** state)
   json_decref(freeze);
 }
 
+static dv_chain_params fitted_params(dv_temp* t, const char* folder)
+{
+  char path[256];
+  dv_preset preset;
+  dv_error err = {""};
+  snprintf(path, sizeof path, "%s/preset.json", folder);
+  if (dv_preset_read(dv_temp_path(t, path), &preset, &err)) fail_msg("%s", err.text);
+  return preset.params;
+}
+
+static void test_a_stereo_preset_starts_the_fit_of_a_mono_stem_from_the_middle(void** state)
+{
+  dv_temp* t = *state;
+  expect(t, FIT, "dry.wav wet.wav -o broad -n 3", 0, "");
+  assert_true(fabs(fitted_params(t, "broad").pan - 0.5) > 1e-6);
+  expect(t, FIT, "dry.wav mono.wav -o narrow -n 1 --init broad", 0,
+         "the wet stem is mono: the pans of broad are set to the middle, its reverb's channels averaged");
+  const dv_chain_params narrow = fitted_params(t, "narrow");
+  assert_close(narrow.pan, 0.5, 0.0, 0.0);
+  for (int line = 0; line < DV_FDN_LINES; ++line)
+    assert_close(narrow.reverb.output[0][line], narrow.reverb.output[1][line], 0.0, 0.0);
+}
+
+static double run_number(dv_temp* t, const char* folder, const char* part, const char* key)
+{
+  json_t* member = run_member(t, folder, part, key);
+  const double value = json_number_value(member);
+  json_decref(member);
+  return value;
+}
+
+static void test_a_given_learning_rate_is_taken_also_without_an_effect(void** state)
+{
+  dv_temp* t = *state;
+  expect(t, FIT, "dry.wav mono.wav -o careful -n 1", 0, "");
+  assert_close(run_number(t, "careful", "options", "learning_rate"), 0.01, 1e-9, 0.0);
+  expect(t, FIT, "dry.wav mono.wav -o bold -n 1 --learning-rate 0.05", 0, "");
+  assert_close(run_number(t, "bold", "options", "learning_rate"), 0.05, 1e-9, 0.0);
+}
+
+static void test_run_json_tells_how_the_fit_was_configured(void** state)
+{
+  dv_temp* t = *state;
+  expect(t, FIT, "dry.wav wet.wav -o configured -n 1 --search 2.5", 0, "");
+  assert_close(run_number(t, "configured", "options", "search_s"), 2.5, 1e-9, 0.0);
+  assert_close(run_number(t, "configured", "options", "prior_weight"), 1e-3, 1e-9, 0.0);
+  json_t *covering = run_member(t, "configured", "options", "covering"),
+         *scaled = run_member(t, "configured", "options", "scaled");
+  assert_true(json_is_true(covering) && json_is_true(scaled));
+  json_decref(covering);
+  json_decref(scaled);
+}
+
 static void test_time_allowed_ends_a_fit(void** state)
 {
   expect(*state, FIT, "dry.wav wet.wav -o timed -n 1000000 --max-seconds 0.3", 0, "time up");
   assert_true(check_results(*state, "timed", FRAMES, "time up") >= 1);
+}
+
+static void test_a_fit_whose_time_was_up_goes_on(void** state)
+{
+  dv_temp* t = *state;
+  expect(t, FIT, "dry.wav wet.wav -o longer -n 40 --max-seconds 0.01", 0, "time up");
+  const size_t before = check_results(t, "longer", FRAMES, "time up");
+  assert_in_range(before, 1, 39);
+  expect(t, FIT, "dry.wav wet.wav -o longer -n 40 --max-seconds 0.01 --resume", 0, "time up");
+  assert_int_equal(check_results(t, "longer", FRAMES, "time up"), before);
+  expect(t, FIT, "dry.wav wet.wav -o longer -n 40 --resume", 0, "all steps done, 40 steps");
+  assert_int_equal(check_results(t, "longer", FRAMES, "all steps done"), 40);
 }
 
 static void test_reference_is_the_published_procedure(void** state)
@@ -703,7 +771,11 @@ int main(int argc, char** argv)
     cmocka_unit_test(test_resume_refuses_what_it_cannot_continue),
     cmocka_unit_test(test_a_lag_is_found_or_taken_as_given),
     cmocka_unit_test(test_a_fit_starts_from_a_preset),
+    cmocka_unit_test(test_a_stereo_preset_starts_the_fit_of_a_mono_stem_from_the_middle),
+    cmocka_unit_test(test_a_given_learning_rate_is_taken_also_without_an_effect),
+    cmocka_unit_test(test_run_json_tells_how_the_fit_was_configured),
     cmocka_unit_test(test_time_allowed_ends_a_fit),
+    cmocka_unit_test(test_a_fit_whose_time_was_up_goes_on),
     cmocka_unit_test(test_reference_is_the_published_procedure),
     cmocka_unit_test(test_json_lines_are_json),
     cmocka_unit_test(test_steps_beyond_the_ranges_still_give_a_preset),

@@ -285,6 +285,48 @@ static void test_a_mono_wet_stem_keeps_the_channels_alike(void** state)
   assert_true(difference <= 1e-10 * power);
 }
 
+static void make_stereo(dv_chain_params* p)
+{
+  dv_fit_mean_start(false, p);
+  p->pan = 0.2;
+  p->delay.odd_pan = 0.9;
+  p->reverb.input[1][0] = 0.5;
+  p->reverb.output[1][3] = -0.4;
+}
+
+static void test_a_stereo_start_of_mono_stems_is_folded(void** state)
+{
+  const signals* s = *state;
+  const dv_fit_stems stems = {s->dry, s->left, s->left, FRAMES, -3.0};
+  dv_chain_params start, wanted;
+  make_stereo(&start);
+  wanted = start;
+  assert_true(dv_fit_fold_start(&stems, &start));
+  assert_close(start.pan, 0.5, 0.0, 0.0);
+  assert_close(start.delay.odd_pan, 0.5, 0.0, 0.0);
+  assert_close(start.delay.even_pan, 0.5, 0.0, 0.0);
+  for (int line = 0; line < DV_FDN_LINES; ++line) {
+    const double in = 0.5 * (wanted.reverb.input[line][0] + wanted.reverb.input[line][1]);
+    const double out = 0.5 * (wanted.reverb.output[0][line] + wanted.reverb.output[1][line]);
+    for (int c = 0; c < 2; ++c) {
+      assert_close(start.reverb.input[line][c], in, 0.0, 0.0);
+      assert_close(start.reverb.output[c][line], out, 0.0, 0.0);
+    }
+  }
+  assert_close(start.peak1.gain_db, wanted.peak1.gain_db, 0.0, 0.0);
+  assert_false(dv_fit_fold_start(&stems, &start));
+}
+
+static void test_a_start_of_stereo_stems_is_left_alone(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_chain_params start, before;
+  make_stereo(&start);
+  before = start;
+  assert_false(dv_fit_fold_start(&stems, &start));
+  assert_memory_equal(&start, &before, sizeof start);
+}
+
 /* --- States ------------------------------------------------------------------------------------------------- */
 
 static dv_fit* reload(const dv_fit* fit, const dv_fit_config* config, const dv_fit_stems* stems)
@@ -329,6 +371,45 @@ static void test_a_saved_state_continues_the_draws(void** state)
   const dv_fit_stems stems = stereo(*state);
   const dv_fit_config config = drawn_config();
   expect_continuation(&config, &stems);
+}
+
+/* A fit whose time is up; its state goes on in a fit that is allowed `seconds`, without limit where 0. */
+static dv_fit* go_on_after_time_up(const dv_fit_stems* stems, double seconds, outcome* o)
+{
+  dv_fit_config config = short_config();
+  config.steps = MAX_STEPS;
+  config.max_seconds = 1e-9;
+  dv_fit* fit = new_fit(&config, stems);
+  advance(fit, MAX_STEPS, o);
+  assert_int_equal(o->result.end, DV_FIT_TIME_UP);
+  assert_int_equal(o->count, 1);
+  config.max_seconds = seconds;
+  dv_fit* other = reload(fit, &config, stems);
+  dv_fit_free(fit);
+  dv_fit_get_result(other, &o->result);
+  return other;
+}
+
+static void test_a_fit_whose_time_was_up_goes_on_when_there_is_more(void** state)
+{
+  static const double allowed_s[] = {0.0, 1000.0};
+  const dv_fit_stems stems = stereo(*state);
+  for (size_t i = 0; i < 2; ++i) {
+    outcome o = {.count = 0};
+    dv_fit* fit = go_on_after_time_up(&stems, allowed_s[i], &o);
+    assert_int_equal(o.result.end, DV_FIT_RUNNING);
+    advance(fit, 2, &o);
+    dv_fit_free(fit);
+    assert_int_equal(o.result.steps_done, 3);
+  }
+}
+
+static void test_a_fit_whose_time_was_up_stays_ended_without_more(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  outcome o = {.count = 0};
+  dv_fit_free(go_on_after_time_up(&stems, 1e-9, &o));
+  assert_int_equal(o.result.end, DV_FIT_TIME_UP);
 }
 
 static void test_damaged_states_are_refused_and_change_nothing(void** state)
@@ -451,6 +532,43 @@ static void test_bad_configurations_and_starts_are_refused(void** state)
   }
 }
 
+static void expect_nothing_to_fit(const dv_fit_stems* stems, unsigned frozen, const char* fragment)
+{
+  dv_fit_config config = short_config();
+  dv_chain_params start;
+  dv_error err = {""};
+  dv_fit* fit;
+  config.frozen = frozen;
+  dv_fit_mean_start(false, &start);
+  assert_int_equal(dv_fit_new(&config, stems, &start, &fit, &err), DV_ERR_ARG);
+  assert_null(fit);
+  if (!strstr(err.text, fragment)) fail_msg("%s", err.text);
+}
+
+static void test_freezing_everything_is_refused(void** state)
+{
+  const signals* s = *state;
+  const dv_fit_stems both = stereo(s), mono = {s->dry, s->left, s->left, FRAMES, -3.0};
+  const unsigned all = (1u << DV_EFFECT_COUNT) - 1, all_but_pan = all & ~(1u << DV_EFFECT_PAN);
+  expect_nothing_to_fit(&both, all, "every part is frozen; freeze fewer");
+  expect_nothing_to_fit(&mono, all_but_pan, "the pan is held");
+}
+
+static void test_chunks_that_are_not_there_are_refused(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  const dv_fit_config config = drawn_config();
+  const size_t none[] = {0, 5}, all[] = {0, 4};
+  dv_objective* objective;
+  dv_loss_values values;
+  dv_error err = {""};
+  assert_int_equal(dv_objective_new(&config.objective, &stems, &objective, &err), DV_OK);
+  assert_int_equal(dv_objective_chunks(objective), 5);
+  assert_int_equal(dv_objective_evaluate(objective, NULL, none, 2, &values, NULL), DV_ERR_ARG);
+  assert_int_equal(dv_objective_evaluate(objective, NULL, all, 2, &values, NULL), DV_OK);
+  dv_objective_free(objective);
+}
+
 /* --- What is compared --------------------------------------------------------------------------------------- */
 
 static void test_no_parameters_are_the_dry_stem_itself(void** state)
@@ -544,13 +662,19 @@ int main(void)
     cmocka_unit_test(test_reference_steps_are_adam_s),
     cmocka_unit_test(test_time_ends_a_fit),
     cmocka_unit_test(test_a_mono_wet_stem_keeps_the_channels_alike),
+    cmocka_unit_test(test_a_stereo_start_of_mono_stems_is_folded),
+    cmocka_unit_test(test_a_start_of_stereo_stems_is_left_alone),
     cmocka_unit_test(test_a_saved_state_continues_bit_for_bit),
     cmocka_unit_test(test_a_saved_state_continues_the_draws),
+    cmocka_unit_test(test_a_fit_whose_time_was_up_goes_on_when_there_is_more),
+    cmocka_unit_test(test_a_fit_whose_time_was_up_stays_ended_without_more),
     cmocka_unit_test(test_damaged_states_are_refused_and_change_nothing),
     cmocka_unit_test(test_a_state_of_other_chunks_is_refused),
     cmocka_unit_test(test_stems_that_are_not_numbers_are_refused),
     cmocka_unit_test(test_a_loss_that_overflows_ends_with_the_best_before),
     cmocka_unit_test(test_bad_configurations_and_starts_are_refused),
+    cmocka_unit_test(test_freezing_everything_is_refused),
+    cmocka_unit_test(test_chunks_that_are_not_there_are_refused),
     cmocka_unit_test(test_no_parameters_are_the_dry_stem_itself),
     cmocka_unit_test(test_covering_chunks_score_the_first_samples_and_the_last),
     cmocka_unit_test(test_published_chunks_leave_out_the_first_samples_and_the_last),

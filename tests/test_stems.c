@@ -361,6 +361,94 @@ static void test_stereo_dry_is_averaged_with_a_warning(void** state)
   dv_stems_free(&s);
 }
 
+/* The dry voice on both channels, with noise on one of them that is side_db below the middle. */
+static void write_with_side(dv_temp* t, const char* name, double side_db)
+{
+  dv_audio dry, wet;
+  uint64_t seed = 11;
+  double power = 0.0, noise_power = 0.0;
+  assert_int_equal(dv_audio_read(dv_temp_path(t, "dry.wav"), &dry, NULL), DV_OK);
+  assert_int_equal(dv_audio_alloc(2, dry.frames, RATE_HZ, &wet, NULL), DV_OK);
+  for (size_t n = 0; n < dry.frames; ++n) {
+    const double x = (double)dry.samples[n], noise = dv_rand(&seed);
+    power += 4.0 * x * x;
+    noise_power += noise * noise;
+  }
+  const double gain = sqrt(power / noise_power) * pow(10.0, side_db / 20.0);
+  seed = 11;
+  for (size_t n = 0; n < dry.frames; ++n) {
+    dv_audio_channel(&wet, 0)[n] = dry.samples[n];
+    dv_audio_channel(&wet, 1)[n] = (float)((double)dry.samples[n] + gain * dv_rand(&seed));
+  }
+  write_audio(t, name, &wet);
+  dv_audio_free(&dry);
+  dv_audio_free(&wet);
+}
+
+static void test_a_wet_stem_that_is_nearly_mono_is_averaged(void** state)
+{
+  dv_stems s;
+  dv_stems_config config;
+  as_they_are(&config, DV_ALIGN_AUTO);
+  write_with_side(*state, "dithered.wav", -52.0);
+  read_stems(*state, "dry.wav", "dithered.wav", &config, &s);
+  assert_ptr_equal(s.left, s.right);
+  assert_int_equal(s.wet_source.channels, 2);
+  assert_true(has_note(&s, false, "dithered.wav: nearly mono, its side signal is 52 dB below the middle"));
+  dv_stems_free(&s);
+}
+
+static void test_a_faint_side_signal_stays_where_it_is_sound_or_wanted(void** state)
+{
+  static const double side_db[] = {-48.0, -52.0};
+  for (size_t i = 0; i < 2; ++i) {
+    dv_stems s;
+    dv_stems_config config;
+    as_they_are(&config, DV_ALIGN_AUTO);
+    config.keep_side = i == 1;
+    write_with_side(*state, "narrow.wav", side_db[i]);
+    read_stems(*state, "dry.wav", "narrow.wav", &config, &s);
+    assert_ptr_not_equal(s.left, s.right);
+    assert_int_equal(s.note_count, 0);
+    dv_stems_free(&s);
+  }
+}
+
+/* A file of two equal channels is stereo to whoever reads the results. */
+static void test_equal_channels_are_left_alone(void** state)
+{
+  dv_stems s;
+  dv_stems_config config;
+  as_they_are(&config, DV_ALIGN_AUTO);
+  write_with_side(*state, "equal.wav", -400.0);
+  read_stems(*state, "dry.wav", "equal.wav", &config, &s);
+  assert_ptr_not_equal(s.left, s.right);
+  assert_int_equal(s.note_count, 0);
+  dv_stems_free(&s);
+}
+
+static void test_notes_say_what_is_used_of_stems_that_lie_apart(void** state)
+{
+  dv_stems s;
+  dv_stems_config config;
+  as_they_are(&config, DV_ALIGN_GIVEN);
+  config.lag_samples = -22050;
+  read_stems(*state, "dry.wav", "longer.wav", &config, &s);
+  assert_true(has_note(&s, false, "using the first 1.00 s of the wet stem, and the dry one from 0.50 s on"));
+  dv_stems_free(&s);
+}
+
+static void test_notes_beyond_the_last_are_dropped(void** state)
+{
+  (void)state;
+  dv_stems s = {.polarity = 1};
+  for (int i = 0; i < DV_STEMS_MAX_NOTES + 3; ++i) dv_stems_add_note(&s, i == 2, "note %d", i);
+  assert_int_equal(s.note_count, DV_STEMS_MAX_NOTES);
+  assert_string_equal(s.notes[2].text, "note 2");
+  assert_true(s.notes[2].warning);
+  assert_false(s.notes[3].warning);
+}
+
 static void test_stereo_dry_and_mono_wet_look_swapped(void** state)
 {
   dv_stems s;
@@ -473,6 +561,11 @@ int main(void)
     cmocka_unit_test(test_stems_of_any_rate_are_resampled_and_aligned),
     cmocka_unit_test(test_every_format_is_read_and_aligned),
     cmocka_unit_test(test_stereo_dry_is_averaged_with_a_warning),
+    cmocka_unit_test(test_a_wet_stem_that_is_nearly_mono_is_averaged),
+    cmocka_unit_test(test_a_faint_side_signal_stays_where_it_is_sound_or_wanted),
+    cmocka_unit_test(test_equal_channels_are_left_alone),
+    cmocka_unit_test(test_notes_say_what_is_used_of_stems_that_lie_apart),
+    cmocka_unit_test(test_notes_beyond_the_last_are_dropped),
     cmocka_unit_test(test_stereo_dry_and_mono_wet_look_swapped),
     cmocka_unit_test(test_stems_that_cannot_be_used_are_refused),
     cmocka_unit_test(test_lag_at_the_limit_of_the_search_is_refused_but_may_be_given),
