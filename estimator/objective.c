@@ -12,10 +12,11 @@ static const double SILENCE_PEAK = 1e-3; /* -60 dBFS */
 
 struct dv_objective {
   dv_objective_config config;
-  dv_fit_stems stems;             /* as the chunks see them: covering ones are padded in front */
-  dv_real* padded;                /* their memory then: dry, wet left, wet right */
+  dv_fit_stems stems;
   size_t samples, warmup, wanted; /* of a chunk */
-  size_t* starts;                 /* where each used chunk begins in the stems */
+  size_t lead;                    /* silence that the first chunks see before the stems */
+  size_t* starts;                 /* where each used chunk begins, from the lead's beginning on */
+  dv_real* heads;                 /* dry rows of the chunks that begin in the lead */
   size_t chunks, dropped, batch;
   const dv_real** x;
   const dv_real** target; /* rows of all chunks, in the stems */
@@ -29,7 +30,7 @@ void dv_objective_free(dv_objective* o)
   if (!o) return;
   free(o->starts);
   free(o->x);
-  dv_fft_release(o->padded);
+  dv_fft_release(o->heads);
   free(o->target);
   dv_fft_release(o->pred);
   dv_fft_release(o->grad);
@@ -56,32 +57,19 @@ static void choose_chunk_length(dv_objective* o)
   o->samples = whole ? o->stems.samples : chunk;
   o->warmup = whole ? 0 : overlap;
   o->wanted = o->samples - o->warmup;
-}
-
-/* Silence as long as the warm-up before the stems. */
-static dv_status pad_stems(dv_objective* o, dv_error* err)
-{
-  const size_t n = o->stems.samples, length = n + o->warmup;
-  o->padded = dv_fft_alloc(3 * length);
-  if (!o->padded) return dv_fail(err, DV_ERR_NOMEM, "out of memory for stems of %zu samples", n);
-  memset(o->padded, 0, 3 * length * sizeof *o->padded);
-  memcpy(o->padded + o->warmup, o->stems.dry, n * sizeof *o->padded);
-  memcpy(o->padded + length + o->warmup, o->stems.wet_left, n * sizeof *o->padded);
-  memcpy(o->padded + 2 * length + o->warmup, o->stems.wet_right, n * sizeof *o->padded);
-  o->stems = (dv_fit_stems){o->padded, o->padded + length, o->padded + 2 * length, length, o->stems.plain_gain_db};
-  return DV_OK;
+  o->lead = o->config.covering ? o->warmup : 0;
 }
 
 /* Number of chunks before the quiet ones are dropped, and where the i-th begins. */
 static size_t candidate_count(const dv_objective* o)
 {
-  const size_t span = o->stems.samples - o->warmup;
+  const size_t span = o->lead + o->stems.samples - o->warmup;
   return o->config.covering ? (span + o->wanted - 1) / o->wanted : span / o->wanted;
 }
 
 static size_t candidate_start(const dv_objective* o, size_t i)
 {
-  const size_t start = i * o->wanted, last = o->stems.samples - o->samples;
+  const size_t start = i * o->wanted, last = o->lead + o->stems.samples - o->samples;
   return start < last ? start : last;
 }
 
@@ -93,7 +81,7 @@ static dv_status find_chunks(dv_objective* o, dv_error* err)
   o->starts = calloc(candidates, sizeof *o->starts);
   if (!o->starts) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", candidates);
   for (size_t i = 0; i < candidates; ++i) {
-    const size_t start = candidate_start(o, i), heard = start + o->warmup;
+    const size_t start = candidate_start(o, i), heard = start + o->warmup - o->lead;
     const bool quiet = peak(o->stems.wet_left + heard, o->wanted) < SILENCE_PEAK &&
                        peak(o->stems.wet_right + heard, o->wanted) < SILENCE_PEAK;
     if (quiet) ++o->dropped;
@@ -107,13 +95,42 @@ static dv_status find_chunks(dv_objective* o, dv_error* err)
   return DV_OK;
 }
 
+static size_t heads_count(const dv_objective* o)
+{
+  size_t count = 0;
+  while (count < o->chunks && o->starts[count] < o->lead) ++count;
+  return count;
+}
+
+/* The chunks that begin before the stems, with their silence. */
+static dv_status make_heads(dv_objective* o, dv_error* err)
+{
+  const size_t count = heads_count(o);
+  if (count == 0) return DV_OK;
+  o->heads = dv_fft_alloc(count * o->samples);
+  if (!o->heads) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", o->chunks);
+  memset(o->heads, 0, count * o->samples * sizeof *o->heads);
+  for (size_t i = 0; i < count; ++i) {
+    const size_t silence = o->lead - o->starts[i];
+    memcpy(o->heads + i * o->samples + silence, o->stems.dry, (o->samples - silence) * sizeof *o->heads);
+  }
+  return DV_OK;
+}
+
+static const dv_real* dry_row(const dv_objective* o, size_t chunk)
+{
+  const size_t start = o->starts[chunk];
+  return start < o->lead ? o->heads + chunk * o->samples : o->stems.dry + (start - o->lead);
+}
+
 static dv_status set_targets(dv_objective* o, dv_error* err)
 {
   o->target = calloc(2 * o->chunks, sizeof *o->target);
   if (!o->target) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", o->chunks);
   for (size_t i = 0; i < o->chunks; ++i) {
-    o->target[2 * i] = o->stems.wet_left + o->starts[i] + o->warmup;
-    o->target[2 * i + 1] = o->stems.wet_right + o->starts[i] + o->warmup;
+    const size_t heard = o->starts[i] + o->warmup - o->lead;
+    o->target[2 * i] = o->stems.wet_left + heard;
+    o->target[2 * i + 1] = o->stems.wet_right + heard;
   }
   o->loss = dv_loss_new(o->chunks, o->wanted, o->config.threads, err);
   if (!o->loss) return o->wanted < DV_LOSS_MIN_SAMPLES ? DV_ERR_ARG : DV_ERR_NOMEM;
@@ -128,8 +145,8 @@ static dv_status prepare(dv_objective* o, dv_error* err)
   if (c->batch_limit == 0 || c->threads < 1 || !(c->overlap_s >= 0.0) || !(c->chunk_s > c->overlap_s))
     return dv_fail(err, DV_ERR_ARG, "batch and threads must be positive, chunks longer than overlaps");
   choose_chunk_length(o);
-  dv_status status = c->covering && o->warmup ? pad_stems(o, err) : DV_OK;
-  if (!status) status = find_chunks(o, err);
+  dv_status status = find_chunks(o, err);
+  if (!status) status = make_heads(o, err);
   if (!status) status = set_targets(o, err);
   if (status) return status;
   const dv_chain_config chain = {DV_MODEL_RATE_HZ, o->samples, o->warmup, o->batch, c->threads};
@@ -181,7 +198,7 @@ dv_status dv_objective_evaluate(dv_objective* o, const double raw[DV_PARAM_COUNT
   dv_status status = DV_OK;
   for (size_t i = 0; i < count; ++i) {
     if (items[i] >= o->chunks) return DV_ERR_ARG;
-    o->x[i] = o->stems.dry + o->starts[items[i]];
+    o->x[i] = dry_row(o, items[i]);
   }
   if (raw) {
     dv_params_from_raw(raw, &params);
