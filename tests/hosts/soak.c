@@ -5,10 +5,9 @@
  *
  * Noise at -20 dBFS, 48 kHz, as fast as it goes.  One port after the other is automated over its whole range, and every
  * 5 s a preset is loaded; that, and what the plugin asks its worker for, is computed by another thread, on another
- * processor as in
- * hosts, while the audio thread waits.  So R sessions (5) do the same block by block, and the cheapest time of each
- * block is its cost: what the machine did beside it, another thing each time, does not count.  Prints the median, the
- * 99.99th percentile and the worst of these costs, and what the worst blocks coincided with. */
+ * processor as in hosts, while the audio thread waits.  So R sessions (5) do the same block by block, and the cheapest
+ * time of each block is its cost: what the machine did beside it, another thing each time, does not count.  Prints the
+ * median, the 99.99th percentile and the worst of these costs, and what the worst blocks coincided with. */
 #include "hosts/host.h"
 #include "support/dv_test.h"
 
