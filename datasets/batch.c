@@ -280,6 +280,8 @@ static void make_reason(const runner* r, const job* j, int result, char* reason,
     const int number = WTERMSIG(result);
     snprintf(reason, size, "killed by signal %d (%s)%s", number, strsignal(number),
              number == SIGKILL ? "; if nobody did it, memory ran out: try fewer jobs" : "");
+  } else if (WEXITSTATUS(result) == 0) {
+    snprintf(reason, size, "ended without writing %s", r->config->result);
   } else if (WEXITSTATUS(result) == 1 && *said) {
     snprintf(reason, size, "%s", said);
   } else if (WEXITSTATUS(result) == 128 + SIGINT) {
@@ -303,14 +305,22 @@ static void deliver(runner* r, const job* j)
   }
 }
 
+/* Whether the command has ended well and left what a finished folder has. */
+static bool is_complete(const runner* r, const job* j, int result)
+{
+  char folder[PATH_MAX], path[PATH_MAX + NAME_MAX + 2];
+  if (!WIFEXITED(result) || WEXITSTATUS(result) || !own_folder(r, j->pair, folder)) return false;
+  snprintf(path, sizeof path, "%s/%s", folder, r->config->result);
+  return !access(path, F_OK);
+}
+
 /* The command has ended with this result. */
 static void settle(runner* r, job* j, int result)
 {
   char reason[320];
   r->batch->tracks[j->pair].seconds = now_s() - j->start_s;
-  const bool done = WIFEXITED(result) && WEXITSTATUS(result) == 0;
   if (j->lost) set_state(r, j->pair, DV_BATCH_WAITING, "");
-  else if (done) deliver(r, j);
+  else if (is_complete(r, j, result)) deliver(r, j);
   else {
     make_reason(r, j, result, reason, sizeof reason);
     dv_claim_leave(&r->claims, id_of(r, j->pair), !r->signals_sent);

@@ -19,7 +19,7 @@
 
 enum { MAX_RUN_BYTES = 1 << 22 };
 
-/* --- A track ------------------------------------------------------------------------------------------------------- */
+/* --- A track ---------------------------------------------------------------------------------------------------- */
 
 void dv_eval_setup_default(int threads, dv_eval_setup* setup)
 {
@@ -133,7 +133,7 @@ dv_status dv_eval_loss(dv_eval_track* track, const dv_chain_params* params, dv_l
   return status ? dv_fail(err, status, "the loss cannot be evaluated: %s", dv_status_text(status)) : DV_OK;
 }
 
-/* --- Where the presets come from ----------------------------------------------------------------------------------- */
+/* --- Where the presets come from -------------------------------------------------------------------------------- */
 
 static bool is_folder(const char* path)
 {
@@ -220,7 +220,7 @@ dv_status dv_eval_source_find(const dv_eval_source* source, const char* id, dv_e
   return find_file(source->spec, id, found, missing, err);
 }
 
-/* --- The methods ----------------------------------------------------------------------------------------------------- */
+/* --- The methods ------------------------------------------------------------------------------------------------ */
 
 const char* const dv_eval_measure_names[DV_EVAL_MEASURES] = {"mss_lr",  "mss_ms", "mldr_lr",
                                                              "mldr_ms", "total",  "preset_mse"};

@@ -16,7 +16,7 @@
 
 #include <limits.h>
 
-/* --- A track ------------------------------------------------------------------------------------------------------- */
+/* --- A track ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
   dv_stems_config stems;
@@ -47,7 +47,7 @@ void dv_eval_close(dv_eval_track* track);
 DV_NODISCARD dv_status dv_eval_loss(dv_eval_track* track, const dv_chain_params* params, dv_loss_values* values,
                                     dv_error* err);
 
-/* --- Where the presets come from ----------------------------------------------------------------------------------- */
+/* --- Where the presets come from -------------------------------------------------------------------------------- */
 
 /* A folder of fits (ID/preset.json) or of presets (ID.json), which may be incomplete; or rows of raw parameters with
    names (presets/collection.h). */
@@ -74,7 +74,7 @@ typedef struct {
 DV_NODISCARD dv_status dv_eval_source_find(const dv_eval_source* source, const char* id, dv_eval_found* found,
                                            bool* missing, dv_error* err);
 
-/* --- The methods ----------------------------------------------------------------------------------------------------- */
+/* --- The methods ------------------------------------------------------------------------------------------------ */
 
 typedef enum {
   DV_EVAL_FITTED,      /* the preset under the track's id */
@@ -110,7 +110,7 @@ typedef struct {
 void dv_eval_pair(const dv_pair* pair, const dv_eval_source* source, const dv_collection* nearest, int threads,
                   dv_eval_result* result);
 
-/* --- Many tracks ------------------------------------------------------------------------------------------------------ */
+/* --- Many tracks ------------------------------------------------------------------------------------------------ */
 
 /* A mean or median with the 2.5 % and 97.5 % quantiles of its bootstrap distribution. */
 typedef struct {
@@ -137,7 +137,8 @@ typedef struct {
 DV_NODISCARD dv_status dv_eval_summarise(const dv_eval_result* results, size_t count, dv_eval_summary* summary,
                                          dv_error* err);
 
-/* "id,has_bleed,method,preset,mss_lr,...": a line per track and method.  Whole or not at all.  DV_ERR_IO, DV_ERR_NOMEM. */
+/* "id,has_bleed,method,preset,mss_lr,...": a line per track and method.  Whole or not at all.  DV_ERR_IO,
+   DV_ERR_NOMEM. */
 DV_NODISCARD dv_status dv_eval_write_csv(const char* path, const dv_eval_result* results, size_t count, dv_error* err);
 
 /* The table, as the published ones are laid out, and what is missing; or all of it as one JSON object.

@@ -14,7 +14,7 @@
 
 enum { LABEL_WIDTH = 22, CELL_WIDTH = 18, CELL_SIZE = 64 };
 
-/* --- Statistics ---------------------------------------------------------------------------------------------------- */
+/* --- Statistics ------------------------------------------------------------------------------------------------- */
 
 static double mean_of(const double* x, size_t n)
 {
@@ -89,7 +89,7 @@ dv_status dv_eval_summarise(const dv_eval_result* results, size_t count, dv_eval
   return status;
 }
 
-/* --- CSV ----------------------------------------------------------------------------------------------------------- */
+/* --- CSV -------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
   const dv_eval_result* results;
@@ -131,7 +131,7 @@ dv_status dv_eval_write_csv(const char* path, const dv_eval_result* results, siz
   return status;
 }
 
-/* --- Table --------------------------------------------------------------------------------------------------------- */
+/* --- Table ------------------------------------------------------------------------------------------------------ */
 
 /* Four digits, as far as they fit. */
 static int decimals(double value)
@@ -189,7 +189,7 @@ void dv_eval_print_table(const dv_eval_result* results, const dv_eval_summary* s
   print_left_out(results, s, DV_EVAL_FAILED, "failed");
 }
 
-/* --- JSON ---------------------------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------------------------- */
 
 static json_t* number_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 

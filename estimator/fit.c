@@ -24,7 +24,7 @@ void dv_fit_config_default(dv_fit_config* config)
   dv_fit_config_reference(config);
   config->objective.covering = true;
   config->objective.batch_limit = 8;
-  config->steps = 300;
+  config->steps = 400;
   config->learning_rate = 0.1;
   config->final_rate = 0.001;
   config->scaled = true;
@@ -210,7 +210,8 @@ static void keep_if_best(dv_fit* f, const dv_fit_step* step)
   memcpy(s->best, s->raw, sizeof s->best);
 }
 
-static dv_status update(dv_fit* f, double gradient[DV_PARAM_COUNT], double elapsed_s)
+/* Of stems that a chain can match closely the prior knows nothing: its weight is that of the loss. */
+static dv_status update(dv_fit* f, double gradient[DV_PARAM_COUNT], double loss, double elapsed_s)
 {
   fit_state* s = &f->state;
   double theta[DV_PARAM_COUNT], scaled[DV_PARAM_COUNT];
@@ -221,7 +222,7 @@ static dv_status update(dv_fit* f, double gradient[DV_PARAM_COUNT], double elaps
   for (int i = 0; i < DV_PARAM_COUNT; ++i) {
     theta[i] = f->scale[i] > 0.0 ? s->raw[i] / f->scale[i] : 0.0;
     const double from_mean = f->scale[i] > 0.0 ? (s->raw[i] - f->mean[i]) / f->scale[i] : 0.0;
-    scaled[i] = gradient[i] * f->scale[i] + f->config.prior_weight * from_mean;
+    scaled[i] = gradient[i] * f->scale[i] + f->config.prior_weight * loss * from_mean;
   }
   const dv_status status = dv_adam_step(&adam, &options, scaled, theta);
   if (status) return status;
@@ -252,7 +253,7 @@ dv_status dv_fit_advance(dv_fit* f, dv_fit_step* step, bool* more, dv_error* err
   step->elapsed_s = elapsed(f);
   if (!status) {
     keep_if_best(f, step);
-    status = update(f, gradient, step->elapsed_s);
+    status = update(f, gradient, step->values.total, step->elapsed_s);
   }
   if (status && s->step == 0)
     return dv_fail(err, status, "the first gradient is not finite; bring the stems to full scale");

@@ -30,7 +30,8 @@ typedef struct {
   double max_seconds;   /* > 0: the schedule is shortened to end then */
   uint64_t seed;        /* of the draws of chunks */
   unsigned frozen;      /* bit 1u << dv_effect: its parameters stay as they start */
-  double prior_weight;  /* of half the squared distance from the published presets' mean, in deviations */
+  double prior_weight;  /* per unit of loss, of half the squared distance from the published presets' mean, in
+                           deviations */
   bool delay_known;     /* the start has found an echo: its time stays */
   bool keep_last;       /* chunks are drawn: losses of different draws do not compare, the last state is the result */
 } dv_fit_config;
@@ -38,7 +39,7 @@ typedef struct {
 /* 2000 steps at 0.01, 12 s with 5 s overlap, 35 chunks, seed 0, 1 thread. */
 void dv_fit_config_reference(dv_fit_config* config);
 
-/* 300 steps from 0.1 down to 0.001 deviations, covering chunks, at most 8 a step. */
+/* 400 steps from 0.1 down to 0.001 deviations, covering chunks, at most 8 a step. */
 void dv_fit_config_default(dv_fit_config* config);
 
 /* The mean of the published presets, with a faint reverb whose lines are told apart by alternating signs (at the mean

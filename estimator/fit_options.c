@@ -26,7 +26,7 @@ static const char USAGE[] =
   "are resampled.  DRY of several channels is averaged; WET is mono or stereo.\n"
   "\n"
   "what is fitted:\n"
-  "  -n, --steps N           steps of the optimiser (300; 2000 with --reference)\n"
+  "  -n, --steps N           steps of the optimiser (400; 2000 with --reference)\n"
   "      --max-seconds S     end after S seconds, with the schedule shortened to fit\n"
   "      --init PRESET       start from a preset: a file, the folder of a fit, a factory or published preset\n"
   "      --freeze LIST       some of eq,compressor,delay,reverb,send,pan that stay as they start\n"

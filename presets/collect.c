@@ -103,12 +103,21 @@ static void leave_out(dv_run* run, dv_run_verdict verdict, const char* reason)
   dv_preset_set_text(run->reason, sizeof run->reason, reason);
 }
 
+static bool exists_in(const char* folder, const char* name)
+{
+  char path[PATH_MAX];
+  return dv_path_join(path, folder, name) && !access(path, F_OK);
+}
+
+/* A batch names its folders after the ids of its manifest, which are unique; file names, vocal.wav, need not be. */
+static bool is_of_batch(const char* run) { return exists_in(run, "../batch.txt"); }
+
 /* "dir/Song_STEM_08.wav" -> "Song_STEM_08" */
 static void track_name(const char* path, char* track, size_t size)
 {
   const char* slash = strrchr(path, '/');
   dv_preset_set_text(track, size, slash && slash[1] ? slash + 1 : path);
-  char* extension = strrchr(track, '.');
+  char* extension = is_of_batch(path) ? NULL : strrchr(track, '.');
   if (extension && extension != track) *extension = '\0';
 }
 
@@ -155,7 +164,7 @@ static void inspect(dv_run* run, const dv_collect_rules* rules)
     return;
   }
   const dv_preset_note* wet = dv_preset_find_note(&preset, "wet");
-  if (wet && !wet->is_number) track_name(wet->text, run->track, sizeof run->track);
+  if (wet && !wet->is_number && !is_of_batch(run->path)) track_name(wet->text, run->track, sizeof run->track);
   if (!dv_path_join(path, run->path, "losses.csv") || !read_losses(path, &curve)) {
     leave_out(run, DV_RUN_TERMINATED, "terminated: it has no losses.csv with a column 'total'");
     return;
@@ -166,12 +175,6 @@ static void inspect(dv_run* run, const dv_collect_rules* rules)
 }
 
 /* --- All of them -------------------------------------------------------------------------------------------- */
-
-static bool exists_in(const char* folder, const char* name)
-{
-  char path[PATH_MAX];
-  return dv_path_join(path, folder, name) && !access(path, F_OK);
-}
 
 static bool add_run(dv_runs* runs, const char* path)
 {

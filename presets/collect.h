@@ -7,7 +7,8 @@
  *   never got below the largest loss allowed;
  *   was best at its first step: it learnt nothing;
  *   fluctuates: the median of |change of the loss from step to step| is too large;
- *   is older than another run of the same track that stays.
+ *   is older than another run of the same track that stays: of the same id in batches, elsewhere of a wet stem of the
+ *   same name.
  * Source: Yu et al., DiffVox, DAFx 2025, sec. 4, and the authors' scripts. */
 #ifndef DIFFVOX_COLLECT_H
 #define DIFFVOX_COLLECT_H
@@ -38,7 +39,7 @@ typedef enum {
 
 typedef struct {
   char* path;               /* of the folder; owned */
-  char track[128];          /* the name of its wet stem without extension; else the folder's */
+  char track[208];          /* its id in a batch; the name of its wet stem without extension; else the folder's */
   double loss, fluctuation; /* lowest total; NaN where not known */
   double modified_s;        /* when preset.json was written, seconds since 1970 */
   dv_run_verdict verdict;

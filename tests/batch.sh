@@ -1,6 +1,6 @@
 #!/bin/sh
 # Batches of real fits: killed at moments of no choosing and started again, in shards, two at once on one folder, and
-# stopped by Ctrl-C; each compared with a batch that was left alone.  Everything but times must be the same, bit for bit.
+# stopped by a signal; each compared with a batch that was left alone.  Everything but times must be the same.
 # usage: batch.sh PATH_OF_DIFFVOX_FIT [KILLS [STEPS]]     10 kills, 20 steps; status 77: SoX is missing
 set -eu
 fit=$1 kills=${2:-10} steps=${3:-20}
@@ -26,6 +26,14 @@ become() { # FOLDER [MORE OPTIONS]; in a process of its own, which is then the b
   exec "$fit" --manifest good.jsonl -o "$runs" --jobs 2 -n "$steps" --checkpoint-seconds 0.2 --quiet "$@"
 }
 run() { (become "$@"); }
+
+for wrong in "dry1.wav wet1.wav --jobs 2" "--manifest good.jsonl dry1.wav" "--manifest good.jsonl --jobs 0" \
+  "--manifest good.jsonl --shard 3/2" "--manifest good.jsonl --shard 2"; do
+  status=0
+  # shellcheck disable=SC2086 # words
+  "$fit" $wrong -o never 2>/dev/null || status=$?
+  [ $status = 2 ] && [ ! -e never ] || fail "$wrong: status $status"
+done
 
 # What must not depend on what happened in between.
 same() {

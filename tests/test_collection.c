@@ -312,6 +312,23 @@ static void test_runs_are_left_out_for_the_published_reasons(void** state)
   dv_runs_free(&runs);
 }
 
+static void test_fits_of_a_batch_are_told_apart_by_their_ids(void** state)
+{
+  dv_temp* t = *state;
+  dv_collect_rules rules;
+  dv_runs runs;
+  dv_error err;
+  make_folder(t, "batch");
+  dv_temp_file(t, "batch/batch.txt", "diffvox-fit\n", 12);
+  write_run(t, "batch/song.1", "first/wet.wav", "all steps done", "3 2.9 2.8 2.7");
+  write_run(t, "batch/song.2", "second/wet.wav", "all steps done", "3 2.9 2.8 2.7");
+  dv_collect_rules_published(&rules);
+  if (dv_collect_runs(dv_temp_path(t, "batch"), &rules, &runs, &err)) fail_msg("%s", err.text);
+  assert_int_equal(runs.kept, 2);
+  assert_string_equal(find_run(&runs, "song.2")->track, "song.2");
+  dv_runs_free(&runs);
+}
+
 static void test_collected_fits_are_a_corpus(void** state)
 {
   dv_temp* t = *state;
@@ -358,6 +375,7 @@ int main(void)
     cmocka_unit_test(test_a_sample_is_seeded_and_fair),
     cmocka_unit_test(test_quantiles_give_the_numbers_of_r),
     cmocka_unit_test(test_runs_are_left_out_for_the_published_reasons),
+    cmocka_unit_test(test_fits_of_a_batch_are_told_apart_by_their_ids),
     cmocka_unit_test(test_collected_fits_are_a_corpus),
     cmocka_unit_test(test_a_folder_without_fits_is_an_error),
   };

@@ -15,7 +15,7 @@ enum { EVAL, FIT, LEADERBOARD, PROGRAMS, FRAMES = 26460, OUTPUT_SIZE = 1 << 16 }
 
 static const char* programs[PROGRAMS]; /* set once by main */
 
-/* --- Numbers --------------------------------------------------------------------------------------------------------- */
+/* --- Numbers ---------------------------------------------------------------------------------------------------- */
 
 static void test_between_gains_the_chain_sounds_the_same(void** state)
 {
@@ -115,7 +115,7 @@ static void test_intervals_of_a_normal_sample_have_their_width(void** state)
   assert_close(s.median.high - s.median.low, 2 * 1.96 * 1.2533 * error, 0.3, 0.0);
 }
 
-/* --- The tool -------------------------------------------------------------------------------------------------------- */
+/* --- The tool --------------------------------------------------------------------------------------------------- */
 
 static void expect(dv_temp* t, int program, const char* args, int status, const char* fragment)
 {
