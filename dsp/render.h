@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The offline engine: a preset applied to a mono signal of any length at any rate.
  *
- * The same coefficients, front and responses as the fit, in blocks, so memory beyond the signals is bounded.
+ * The same coefficients, front and responses as the fit.  Memory: two more signals as long as the given one; delay and
+ * reverb work in blocks.
  * The signal is taken to be followed by silence, so a longer tail never changes what comes before it.
  * At other rates than 44.1 kHz the physics is kept (spec: "Other sample rates").  No latency. */
 #ifndef DIFFVOX_RENDER_H

@@ -10,12 +10,14 @@
  * warm-up; "song", 35 chunks of the 257 of half an hour.  Each runs on one and on two threads, each in a
  * process of its own, so that peak memory is that of the case.  Stems: noise under a slow envelope, and its
  * rendering at other settings. */
+#include "apart.h"
 #include "dsp/chain.h"
 #include "dsp/fft.h"
 #include "dsp/random.h"
 #include "estimator/adam.h"
 #include "estimator/loss.h"
 #include "estimator/progress.h"
+#include "presets/order.h"
 
 #include <fftw3.h>
 #include <getopt.h>
@@ -23,10 +25,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { SAMPLES = 529200, WARMUP = 220500, TRANSFORM = 1 << 20, MAX_RUNS = 101, BATCH_MOST = 35 };
 
@@ -158,13 +156,6 @@ static void release(bench* b)
   dv_fft_release(b->grad);
 }
 
-static double cpu_s(void)
-{
-  struct timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Seconds since *mark, which moves on. */
 static double lap(double* mark)
 {
@@ -198,12 +189,6 @@ static double run_step(bench* b, double seconds[STAGES])
   return values.total;
 }
 
-static int ascending(const void* a, const void* b)
-{
-  const double x = *(const double*)a, y = *(const double*)b;
-  return (x > y) - (x < y);
-}
-
 /* Median of `runs` transforms by FFTW itself. */
 static double transform_s(int runs)
 {
@@ -222,7 +207,7 @@ static double transform_s(int runs)
   fftwf_destroy_plan(plan);
   fftwf_free(x);
   fftwf_free(spectrum);
-  qsort(seconds, (size_t)runs, sizeof *seconds, ascending);
+  qsort(seconds, (size_t)runs, sizeof *seconds, dv_ascending);
   return seconds[runs / 2];
 }
 
@@ -233,33 +218,24 @@ static void measure(const bench_case* c, int threads, int runs, timings* t)
   for (int run = -1; run < runs; ++run) { /* the first only warms up */
     double seconds[STAGES];
     choose_batch(&b, (size_t)(run + 1) * c->chunks);
-    const double cpu_before = cpu_s();
+    const double cpu_before = bench_cpu_s();
     t->loss = run_step(&b, seconds);
-    if (run >= 0) t->cpu_s[run] = cpu_s() - cpu_before;
+    if (run >= 0) t->cpu_s[run] = bench_cpu_s() - cpu_before;
     for (int s = 0; run >= 0 && s < STAGES; ++s) t->seconds[s][run] = seconds[s];
   }
   release(&b);
   t->transform_s = transform_s(runs);
 }
 
-/* Runs a case in a child; returns its peak memory in bytes. */
-static double measure_apart(const bench_case* c, int threads, int runs, timings* t)
+typedef struct {
+  const bench_case* c;
+  int threads, runs;
+} bench_task;
+
+static void measure_task(const void* task, void* result)
 {
-  int ends[2], status;
-  struct rusage usage;
-  if (pipe(ends)) give_up("no pipe");
-  const pid_t child = fork();
-  if (child < 0) give_up("no process");
-  if (child == 0) {
-    measure(c, threads, runs, t);
-    _exit(write(ends[1], t, sizeof *t) == (ssize_t)sizeof *t ? EXIT_SUCCESS : EXIT_FAILURE);
-  }
-  close(ends[1]);
-  size_t got = 0;
-  for (ssize_t n = 1; n > 0 && got < sizeof *t; got += (size_t)n) n = read(ends[0], (char*)t + got, sizeof *t - got);
-  close(ends[0]);
-  if (wait4(child, &status, 0, &usage) != child || status != 0 || got != sizeof *t) give_up("a case failed");
-  return 1024.0 * (double)usage.ru_maxrss;
+  const bench_task* t = task;
+  measure(t->c, t->threads, t->runs, result);
 }
 
 static void print_case(const bench_case* c, int threads, int runs, timings* t, double peak_bytes)
@@ -267,12 +243,12 @@ static void print_case(const bench_case* c, int threads, int runs, timings* t, d
   printf("    {\"case\": \"%s\", \"threads\": %d, \"chunks\": %zu, \"targets\": %zu, \"warmup_samples\": %zu,\n",
          c->name, threads, c->chunks, c->targets, c->warmup);
   for (int s = 0; s < STAGES; ++s) {
-    qsort(t->seconds[s], (size_t)runs, sizeof(double), ascending);
+    qsort(t->seconds[s], (size_t)runs, sizeof(double), dv_ascending);
     printf("     \"%s_ms\": {\"median\": %.2f, \"min\": %.2f, \"max\": %.2f},\n", STAGE_NAMES[s],
            1e3 * t->seconds[s][runs / 2], 1e3 * t->seconds[s][0], 1e3 * t->seconds[s][runs - 1]);
   }
   const double step = t->seconds[STEP][runs / 2];
-  qsort(t->cpu_s, (size_t)runs, sizeof(double), ascending);
+  qsort(t->cpu_s, (size_t)runs, sizeof(double), dv_ascending);
   printf("     \"step_cpu_ms\": {\"median\": %.2f, \"min\": %.2f, \"max\": %.2f},\n", 1e3 * t->cpu_s[runs / 2],
          1e3 * t->cpu_s[0], 1e3 * t->cpu_s[runs - 1]);
   printf("     \"step_per_chunk_ms\": %.2f, \"transform_ms\": %.3f, \"step_in_transforms\": %.1f,\n",
@@ -325,7 +301,9 @@ int main(int argc, char** argv)
       if (o.only && strcmp(o.only, CASES[i].name) != 0) continue;
       if (o.threads && threads != 1) continue;
       const int used = o.threads ? o.threads : threads;
-      const double peak_bytes = measure_apart(&CASES[i], used, o.runs, &t);
+      const bench_task task = {&CASES[i], used, o.runs};
+      const double peak_bytes = bench_apart(measure_task, &task, &t, sizeof t);
+      if (peak_bytes < 0.0) give_up("a case failed");
       fputs(before, stdout);
       print_case(&CASES[i], used, o.runs, &t, peak_bytes);
       before = ",\n";

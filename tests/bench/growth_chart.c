@@ -85,6 +85,7 @@ static void draw_time(const columns* c, dv_chart* chart)
   dv_axis y = dv_axis_empty(DV_SCALE_LOG, "Processor time, s");
   dv_axis_cover(&y, c->whole_s, c->count);
   dv_axis_cover(&y, c->rest_s, c->count);
+  y.high *= 2.0; /* room for the slope */
   dv_axis_round(&y, 10.0);
   begin_panel(chart, "A whole fit", "Time of a fit over the length of the song", length_axis(c), y);
   put_legend(chart, looks, 3);

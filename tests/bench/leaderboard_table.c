@@ -414,7 +414,7 @@ static const char* judge(const row* r, const row_result* result, double gap)
   if (!r->deviations) return "";
   if (r->pairs < FEW_PAIRS) return "in too few pairs";
   if (off <= EXACT || (off <= FOUND && !(result->correlation < FOLLOWS))) return "found";
-  if (off < GUESSED || result->correlation >= FOLLOWS_WELL) return "roughly";
+  if ((off < GUESSED && !(result->correlation < FOLLOWS)) || result->correlation >= FOLLOWS_WELL) return "roughly";
   if (isnan(result->rise)) return "not found";
   return result->rise < gap ? "not found: hardly heard" : "not found: others make up for it";
 }
