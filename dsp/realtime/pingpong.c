@@ -156,10 +156,11 @@ void dv_pingpong_set(dv_pingpong* pp, const dv_delay_params* p, dv_controls* c)
 
 /* ---- stages ------------------------------------------------------------------------------------------------ */
 
-/* Stages that come into use begin in silence. */
+/* Stages that come into use begin in silence; those that leave end in it, for they may share an octet. */
 static void set_active(dv_pingpong* pp, int stages)
 {
-  for (int k = pp->active; k < stages; ++k) {
+  const int fewer = stages < pp->active ? stages : pp->active, more = stages < pp->active ? pp->active : stages;
+  for (int k = fewer; k < more; ++k) {
     pp->stage[k].since = pp->time;
     memset(pp->echo[k], 0, sizeof pp->echo[k]);
     for (int place = 0; place < 2; ++place)
@@ -175,7 +176,7 @@ void dv_pingpong_reset(dv_pingpong* pp)
   if (!reader_is(pp, r)) reader_set(r, pp->target_delay, pp->target_closed, pp->rate_hz);
   memset(pp->weight, 0, sizeof pp->weight);
   pp->time = 0;
-  pp->active = 0;
+  set_active(pp, 0);
   set_active(pp, r->stages);
   pp->quiet = INT64_MAX / 2;
 }
@@ -185,7 +186,7 @@ static void advance_fade(dv_pingpong* pp)
   if (pp->fade >= 0 && ++pp->fade == pp->fade_quanta) {
     pp->fade = -1;
     pp->current = 1 - pp->current;
-    pp->active = pp->reader[pp->current].stages;
+    set_active(pp, pp->reader[pp->current].stages);
   }
   if (pp->fade < 0 && !reader_is(pp, &pp->reader[pp->current])) {
     reader* next = &pp->reader[1 - pp->current];
@@ -254,15 +255,6 @@ DV_INLINE void interpolate(const dv_pingpong* pp, const stage* s, const reader* 
   float joined[SPAN];
   const float* x = fetch(s, pp->time - r->whole + HALF_TAPS - DV_FIR_TAPS, joined);
   dv_fir(r->taps, x + DV_FIR_TAPS - 1, out, DV_QUANTUM);
-}
-
-/* Lines are longer than caches: what the next stage will read is fetched while this one computes. */
-DV_INLINE void prefetch(const dv_pingpong* pp, const stage* s)
-{
-  const reader* r = &pp->reader[pp->current];
-  const int64_t first = pp->time - r->whole + HALF_TAPS - DV_FIR_TAPS;
-  const float* x = s->line + (size_t)(first + (int64_t)s->length) % s->length;
-  for (int i = 0; i < SPAN + 16; i += 16) __builtin_prefetch(x + i);
 }
 
 DV_HOT static void read_stage(dv_pingpong* pp, int k)

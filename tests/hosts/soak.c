@@ -115,7 +115,7 @@ static void automate(session* s, automation* a, size_t block, bool jumps, char e
   snprintf(event, 64, "%s", s->ports[a->port].symbol);
 }
 
-/* Lowers the rows' times to this session's. */
+/* Lowers the rows' times to those of one more pass. */
 static void play(session* s, bool jumps, size_t frames, block_row* rows, size_t count)
 {
   static float in[DV_HOST_MAX_BLOCK], left[DV_HOST_MAX_BLOCK], right[DV_HOST_MAX_BLOCK];
