@@ -3,11 +3,11 @@
 
 #include "datasets/claim.h"
 #include "datasets/file.h"
+#include "dsp/clock.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -16,7 +16,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { LINE_SIZE = 4096, TAIL_SIZE = 2048, TICK_MS = 200, ENDING_MS = 2, MAX_JOBS = 256, EXIT_NO_PROGRAM = 127 };
@@ -49,13 +48,6 @@ typedef struct {
   int signals_sent;
 } runner;
 
-static double now_s(void)
-{
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 void dv_batch_free(dv_batch* batch)
 {
   free(batch->tracks);
@@ -87,12 +79,6 @@ static void set_state(runner* r, size_t pair, dv_batch_state state, const char* 
 
 /* --- Folders ---------------------------------------------------------------------------------------------------- */
 
-static int remove_one(const char* path, const struct stat* st, int type, struct FTW* ftw)
-{
-  (void)st, (void)type, (void)ftw;
-  return remove(path);
-}
-
 static bool is_kept(const runner* r, const char* name)
 {
   bool kept = !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, LOG);
@@ -108,7 +94,7 @@ static void clean(const runner* r, const char* folder)
     char path[PATH_MAX];
     if (is_kept(r, e->d_name)) continue;
     const int length = snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-    if (length > 0 && (size_t)length < sizeof path) nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    if (length > 0 && (size_t)length < sizeof path) dv_file_remove_tree(path);
   }
   if (stream) closedir(stream);
 }
@@ -236,7 +222,7 @@ static void start(runner* r, job* j, size_t pair)
   char folder[PATH_MAX], reason[256];
   char** words = NULL;
   bool started = false;
-  *j = (job){.pair = pair, .start_s = now_s(), .log = -1};
+  *j = (job){.pair = pair, .start_s = dv_monotonic_s(), .log = -1};
   errno = ENAMETOOLONG;
   if (own_folder(r, pair, folder)) {
     clean(r, folder);
@@ -318,7 +304,7 @@ static bool is_complete(const runner* r, const job* j, int result)
 static void settle(runner* r, job* j, int result)
 {
   char reason[320];
-  r->batch->tracks[j->pair].seconds = now_s() - j->start_s;
+  r->batch->tracks[j->pair].seconds = dv_monotonic_s() - j->start_s;
   if (j->lost) set_state(r, j->pair, DV_BATCH_WAITING, "");
   else if (is_complete(r, j, result)) deliver(r, j);
   else {
@@ -356,7 +342,7 @@ static bool is_open(const dv_batch_track* t) { return t->state == DV_BATCH_WAITI
 /* Gives every free place a pair, in their order.  What others hold is looked at again now and then only. */
 static void fill(runner* r)
 {
-  const bool look_again = now_s() - r->looked_s >= LOOK_AGAIN_S;
+  const bool look_again = dv_monotonic_s() - r->looked_s >= LOOK_AGAIN_S;
   size_t pair = 0, place = 0;
   while (place < r->config->jobs && r->jobs[place].pid) ++place;
   if (place == r->config->jobs) return;
@@ -366,7 +352,7 @@ static void fill(runner* r)
     if (claim(r, pair)) start(r, &r->jobs[place], pair);
     while (place < r->config->jobs && r->jobs[place].pid) ++place;
   }
-  if (look_again) r->looked_s = now_s();
+  if (look_again) r->looked_s = dv_monotonic_s();
 }
 
 /* Whole lines are told; what is longer than a line may be is told in pieces. */
@@ -444,8 +430,8 @@ static void pass_signals_on(runner* r)
 
 static void beat(runner* r)
 {
-  if (now_s() - r->beat_s < DV_CLAIM_BEAT_S) return;
-  r->beat_s = now_s();
+  if (dv_monotonic_s() - r->beat_s < DV_CLAIM_BEAT_S) return;
+  r->beat_s = dv_monotonic_s();
   for (size_t i = 0; i < r->config->jobs; ++i) {
     job* j = &r->jobs[i];
     if (!j->pid || dv_claim_beat(&r->claims, id_of(r, j->pair))) continue;
@@ -512,7 +498,7 @@ dv_status dv_batch_run(const dv_manifest* manifest, const dv_batch_config* confi
   if (!status) status = allocate(&r, err);
   if (!status) status = open_folders(&r, err);
   if (!status) {
-    r.beat_s = now_s();
+    r.beat_s = dv_monotonic_s();
     run_all(&r);
   } /* .work stays: another batch may be about to put something into it */
   dv_claims_close(&r.claims);

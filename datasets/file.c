@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,3 +187,11 @@ dv_status dv_file_make_folder(const char* path, dv_error* err)
   return dv_fail(err, DV_ERR_IO, "%s: cannot make the folder: %s; choose another with -o", dv_file_label(path),
                  strerror(errno));
 }
+
+static int remove_one(const char* path, const struct stat* st, int type, struct FTW* ftw)
+{
+  (void)st, (void)type, (void)ftw;
+  return remove(path);
+}
+
+void dv_file_remove_tree(const char* path) { nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS); }

@@ -45,6 +45,9 @@ DV_NODISCARD dv_status dv_file_write(const char* path, const void* data, size_t 
 /* Makes the folder where it is not there yet; its parent must be.  DV_ERR_IO. */
 DV_NODISCARD dv_status dv_file_make_folder(const char* path, dv_error* err);
 
+/* Removes a file, or a folder with all that is in it, as far as it may; links are not followed. */
+void dv_file_remove_tree(const char* path);
+
 /* DV_ERR_IO with "PATH: cannot ACTION: reason; remedy" for a value of errno. */
 dv_status dv_file_error(dv_error* err, const char* path, const char* action, int error_number);
 

@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "estimator/progress.h"
 
-#include <time.h>
 #include <unistd.h>
-
-double dv_monotonic_s(void)
-{
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void dv_progress_start(dv_progress* p, FILE* stream, bool quiet)
 {

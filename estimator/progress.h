@@ -3,6 +3,8 @@
 #ifndef DIFFVOX_PROGRESS_H
 #define DIFFVOX_PROGRESS_H
 
+#include "dsp/clock.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -25,8 +27,5 @@ void dv_progress_show(dv_progress* p, const char* label, double done, const char
 void dv_progress_end(dv_progress* p);
 
 double dv_progress_elapsed_s(const dv_progress* p);
-
-/* Seconds of a clock that never goes back. */
-double dv_monotonic_s(void);
 
 #endif

@@ -9,7 +9,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -211,14 +210,6 @@ static void print_preset(FILE* out, void* context)
 
 /* --- The folder -------------------------------------------------------------------------------------------------- */
 
-static int remove_one(const char* path, const struct stat* st, int type, struct FTW* ftw)
-{
-  (void)st, (void)type, (void)ftw;
-  return remove(path);
-}
-
-static void remove_tree(const char* path) { nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS); }
-
 static dv_status write_file(bundle* b, const char* folder, const char* name, void (*print)(FILE* out, void* context),
                             dv_error* err)
 {
@@ -273,7 +264,7 @@ static dv_status replace(const char* folder, const char* path, dv_error* err)
     if (moved && rename(old, path)) return dv_file_error(err, old, "move back", errno);
     return dv_file_error(err, path, "write", reason);
   }
-  if (moved) remove_tree(old);
+  if (moved) dv_file_remove_tree(old);
   return DV_OK;
 }
 
@@ -288,7 +279,7 @@ static dv_status write_bundle(bundle* b, const char* path, dv_error* err)
   if (mkdir(folder, 0777)) return dv_file_error(err, path, "write", errno);
   status = write_files(b, folder, err);
   if (!status) status = replace(folder, path, err);
-  if (status) remove_tree(folder);
+  if (status) dv_file_remove_tree(folder);
   return status;
 }
 
