@@ -77,7 +77,7 @@ static dv_status choose_start(session* s, dv_chain_params* start, dv_error* err)
   dv_fit_options* o = &s->options;
   const dv_fit_stems stems = fit_stems(s);
   if (o->reference) dv_params_initial(o->fit.seed, start);
-  else if (!o->init) return dv_fit_default_start(&stems, start, &o->fit.delay_known, err);
+  else if (!o->init) return dv_fit_default_start(&stems, start, &o->fit.objective.delay_known, err);
   if (!o->init) return DV_OK;
   dv_preset preset;
   const dv_status status = dv_preset_resolve(o->init, o->corpora_dir, &preset, err);
@@ -107,7 +107,7 @@ static dv_status begin(session* s, dv_error* err)
     s->options.fit.final_rate = fmin(s->options.fit.final_rate, s->options.fit.learning_rate);
     const dv_fit_stems stems = fit_stems(s);
     dv_fit_transparent_start(&stems, &start);
-    s->options.fit.delay_known = false;
+    s->options.fit.objective.delay_known = false;
     status = open_fit(s, &start, err);
     if (status) return status;
   }

@@ -149,13 +149,29 @@ static void hold(dv_fit* f)
   dv_chain_params scale;
   memcpy(dv_params_flat(&scale), f->scale, sizeof f->scale);
   if (f->mono) scale.pan = scale.delay.odd_pan = scale.delay.even_pan = 0.0;
-  /* A step is many milliseconds, and near an echo the surrogate's gradient leads away from it. */
-  if (f->config.scaled && f->config.delay_known) scale.delay.delay_ms = 0.0;
   memcpy(f->scale, dv_params_flat_const(&scale), sizeof f->scale);
+}
+
+/* A deviation is many milliseconds: the unit of a time that is known is a sample, and its mean is what is known. */
+static void narrow_delay(dv_fit* f)
+{
+  dv_chain_params start, scale, mean, slope = {0};
+  double ms_per_raw[DV_PARAM_COUNT] = {0};
+  slope.delay.delay_ms = 1.0;
+  dv_params_raw_vjp(f->state.raw, &slope, ms_per_raw);
+  memcpy(dv_params_flat(&start), f->state.raw, sizeof f->state.raw);
+  memcpy(dv_params_flat(&scale), f->scale, sizeof f->scale);
+  memcpy(dv_params_flat(&mean), f->mean, sizeof f->mean);
+  memcpy(dv_params_flat(&slope), ms_per_raw, sizeof ms_per_raw);
+  scale.delay.delay_ms = 1e3 / DV_MODEL_RATE_HZ / slope.delay.delay_ms;
+  mean.delay.delay_ms = start.delay.delay_ms;
+  memcpy(f->scale, dv_params_flat_const(&scale), sizeof f->scale);
+  memcpy(f->mean, dv_params_flat_const(&mean), sizeof f->mean);
 }
 
 static void set_scales(dv_fit* f)
 {
+  const unsigned delay_frozen = f->config.frozen >> DV_EFFECT_DELAY & 1u;
   double deviation[DV_PARAM_COUNT] = {0};
   if (f->config.scaled) dv_effective_add(dv_prior_internal.deviation, 1.0, deviation);
   dv_effective_to_raw(dv_prior_internal.mean, f->mean);
@@ -169,6 +185,7 @@ static void set_scales(dv_fit* f)
     tie_channels(f->scale);
     tie_channels(f->mean);
   }
+  if (f->config.scaled && f->config.objective.delay_known && !delay_frozen) narrow_delay(f);
   hold(f);
 }
 

@@ -32,7 +32,6 @@ typedef struct {
   unsigned frozen;      /* bit 1u << dv_effect: its parameters stay as they start */
   double prior_weight;  /* per unit of loss, of half the squared distance from the published presets' mean, in
                            deviations */
-  bool delay_known;     /* the start has found an echo: its time stays */
   bool keep_last;       /* chunks are drawn: losses of different draws do not compare, the last state is the result */
 } dv_fit_config;
 
@@ -47,7 +46,7 @@ void dv_fit_config_default(dv_fit_config* config);
 void dv_fit_mean_start(bool mono, dv_chain_params* start);
 
 /* The default's start: the same, with delay and reverb moved to the echoes that the stems show
-   (estimator/echoes.h).  *delay_known is for the configuration.  DV_ERR_NOMEM. */
+   (estimator/echoes.h).  *delay_known is for the objective.  DV_ERR_NOMEM. */
 DV_NODISCARD dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start, bool* delay_known,
                                             dv_error* err);
 

@@ -194,6 +194,7 @@ dv_status dv_objective_evaluate(dv_objective* o, const double raw[DV_PARAM_COUNT
                                 dv_loss_values* values, double grad_raw[DV_PARAM_COUNT])
 {
   if (count == 0 || count > o->batch || (!raw && grad_raw)) return DV_ERR_ARG;
+  const dv_delay_gradient delay_gradient = o->config.delay_known ? DV_DELAY_EXACT : DV_DELAY_TRAIN;
   dv_chain_params params, grad;
   dv_status status = DV_OK;
   for (size_t i = 0; i < count; ++i) {
@@ -210,7 +211,7 @@ dv_status dv_objective_evaluate(dv_objective* o, const double raw[DV_PARAM_COUNT
   memset(&grad, 0, sizeof grad);
   memset(o->grad, 0, 2 * count * o->wanted * sizeof *o->grad);
   status = dv_loss_backward(o->loss, o->pred, o->wanted, o->grad);
-  if (!status) status = dv_chain_backward(o->chain, &params, o->x, count, o->grad, DV_DELAY_TRAIN, &grad, NULL);
+  if (!status) status = dv_chain_backward(o->chain, &params, o->x, count, o->grad, delay_gradient, &grad, NULL);
   if (status) return status;
   grad.log_damp -= 2.0 * damping_error(params.log_damp) * exp(params.log_damp);
   memset(grad_raw, 0, DV_PARAM_COUNT * sizeof *grad_raw);

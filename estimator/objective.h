@@ -38,6 +38,8 @@ typedef struct {
 typedef struct {
   double chunk_s, overlap_s;
   bool covering;
+  bool delay_known;   /* its time is right to some samples: its gradient is its own, not the surrogate's, which is
+                         for afar (dsp/delay_response.h) */
   size_t batch_limit; /* most chunks per evaluation */
   int threads;
 } dv_objective_config;

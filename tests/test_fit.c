@@ -142,6 +142,34 @@ static void test_a_fit_descends(void** state)
 }
 
 /* The best of the steps is what is handed out, where all of them see the same chunks. */
+static void test_a_known_echo_s_time_is_found_within_a_sample(void** state)
+{
+  const signals* s = *state;
+  dv_chain_params truth;
+  dv_error err = {""};
+  dv_real* wet = malloc(2 * FRAMES * sizeof *wet);
+  assert_non_null(wet);
+  dv_fit_mean_start(false, &truth);
+  truth.delay = (dv_delay_params){175.0, 0.3, 0.4, {8000.0, 0.7}, 0.3, 0.7};
+  assert_int_equal(dv_render(&truth, DV_MODEL_RATE_HZ, s->dry, FRAMES, 0, wet, wet + FRAMES, NULL, NULL, &err), DV_OK);
+  const dv_fit_stems stems = {s->dry, wet, wet + FRAMES, FRAMES, -3.0};
+  dv_chain_params start = truth;
+  start.delay.delay_ms += 0.6e3 / DV_MODEL_RATE_HZ;
+  dv_fit_config config = short_config();
+  config.steps = MAX_STEPS;
+  config.objective.delay_known = true;
+  config.frozen = ((1u << DV_EFFECT_COUNT) - 1u) & ~(1u << DV_EFFECT_DELAY);
+  dv_fit* fit;
+  outcome o = {.count = 0};
+  if (dv_fit_new(&config, &stems, &start, &fit, &err)) fail_msg("%s", err.text);
+  advance(fit, MAX_STEPS, &o);
+  dv_fit_free(fit);
+  free(wet);
+  const double late_samples = (o.params.delay.delay_ms - truth.delay.delay_ms) * 1e-3 * DV_MODEL_RATE_HZ;
+  print_message("0.6 samples late -> %.4f\n", late_samples);
+  assert_true(fabs(late_samples) < 0.05);
+}
+
 static void test_the_lowest_loss_is_kept(void** state)
 {
   const dv_fit_stems stems = stereo(*state);
@@ -654,6 +682,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_fit_descends),
+    cmocka_unit_test(test_a_known_echo_s_time_is_found_within_a_sample),
     cmocka_unit_test(test_the_lowest_loss_is_kept),
     cmocka_unit_test(test_the_same_seed_gives_the_same_fit),
     cmocka_unit_test(test_another_seed_draws_other_chunks),

@@ -112,7 +112,7 @@ static void measure(const void* task, void* result)
   config.objective.threads = c->threads;
   if (c->batch) config.objective.batch_limit = c->batch;
   lap(&mark);
-  check(dv_fit_default_start(&stems, &params, &config.delay_known, &err), &err);
+  check(dv_fit_default_start(&stems, &params, &config.objective.delay_known, &err), &err);
   r->search = lap(&mark);
   check(dv_fit_new(&config, &stems, &params, &fit, &err), &err);
   r->preparation = lap(&mark);
