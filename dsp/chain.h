@@ -7,9 +7,12 @@
  * All after e is linear and time-invariant: one pair of responses G per setting, computed once for the
  * whole batch, applied to every chunk by FFT; its gradient is accumulated over the batch as a spectrum and
  * transformed back once.  The front (EQ, compressor) runs DV_LANES chunks side by side.  A batch of more than
- * DV_LANES chunks is a stream: backward computes the front and its spectra again, so that memory beyond the
- * rows of y and gy does not grow with the batch.  A smaller batch keeps them, and its front runs beside the
+ * DV_LANES chunks is a stream of groups, dealt to at most four threads: backward computes the front and its spectra
+ * again, so that memory does not grow with the batch.  A smaller batch keeps them, and its front runs beside the
  * responses.
+ *
+ * Memory for chunks of 12 s, of which 5 are warm-up, in single precision: 65 MB, and 44 for each of the threads that
+ * groups are dealt to; for a batch that is kept 92 MB and 10 for each chunk after the first.
  *
  * Chunks are independent: each starts from silence.  The first `warmup` outputs of a chunk are not
  * computed and take no gradient (the published procedure discards 5 of 12 s).
@@ -47,8 +50,12 @@ void dv_chain_free(dv_chain* chain);
 DV_NODISCARD dv_status dv_chain_forward(dv_chain* chain, const dv_chain_params* params, const dv_real* const* x,
                                         size_t count, dv_real* y);
 
-/* Adjoint of the last forward, on the same x and params: gy laid out as y.  ADDS into *gp and, where gx and
-   gx[item] are not NULL, into gx[item].  gradient chooses the delay time's (dsp/delay_response.h); only
+/* Memory that holds nothing except within forward and within backward: in between it may serve others, as
+   dv_loss_lend.  It is the chain's own, and aligned as by dv_fft_alloc. */
+dv_real* dv_chain_idle_memory(const dv_chain* chain, size_t* bytes);
+
+/* Adjoint of the last forward, on the same x and params: gy laid out as y, also in its place.  ADDS into *gp and,
+   where gx and gx[item] are not NULL, into gx[item].  gradient chooses the delay time's (dsp/delay_response.h); only
    DV_DELAY_TRAIN touches gp->log_damp.  Once per forward: it consumes what that kept.  DV_ERR_ARG: no successful
    forward of `count` chunks before.  DV_ERR_NONFINITE: a gradient is not finite. */
 DV_NODISCARD dv_status dv_chain_backward(dv_chain* chain, const dv_chain_params* params, const dv_real* const* x,

@@ -7,15 +7,27 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The low-pass runs on lane signals with one lane in use: the shared biquad costs less than a second one. */
+enum {
+  BLOCK = 1024,
+  BLOCK_REALS = BLOCK * DV_LANES
+}; /* what the low-pass filters at once, in the first-level caches */
+
+/* Lane signals of one block with one lane in use: the shared biquad costs less than a second one. */
+typedef struct {
+  dv_real pulse[BLOCK_REALS], filtered[BLOCK_REALS]; /* sinc(n - T) and h1 */
+  dv_real g_filtered[BLOCK_REALS], g_pulse[BLOCK_REALS];
+} block_signals;
+
 struct dv_delay_response {
   dv_fft* fft;
   size_t size, keep;
-  dv_real *pulse, *filtered;     /* lane signals: sinc(n - T) and h1 */
-  dv_real* first;                /* H1 */
-  dv_real *odd, *even;           /* spectra, then signals; N + 2 each */
-  dv_real *g_filtered, *g_pulse; /* lane signals: dL/dh1 and dL/dpulse */
+  dv_real* first;           /* H1 */
+  dv_real *odd, *even;      /* spectra of the responses or of their cotangents, and signals on the way there */
+  dv_cascade_state* before; /* the low-pass's state at the start of each block */
+  block_signals* block;
 };
+
+static size_t block_count(const dv_delay_response* r) { return (r->size + BLOCK - 1) / BLOCK; }
 
 dv_delay_response* dv_delay_response_new(double rate_hz, size_t keep)
 {
@@ -23,15 +35,13 @@ dv_delay_response* dv_delay_response_new(double rate_hz, size_t keep)
   if (!r) return NULL;
   r->size = 2 * (size_t)lround(2.0 * rate_hz);
   r->keep = keep < r->size ? keep : r->size;
-  r->fft = dv_fft_new(r->size);
-  r->pulse = dv_fft_alloc(r->size * DV_LANES);
-  r->filtered = dv_fft_alloc(r->size * DV_LANES);
-  r->g_filtered = dv_fft_alloc(r->size * DV_LANES);
-  r->g_pulse = dv_fft_alloc(r->size * DV_LANES);
+  r->fft = dv_fft_new_apart(r->size);
   r->first = dv_fft_alloc(dv_fft_reals(r->size));
   r->odd = dv_fft_alloc(dv_fft_reals(r->size));
   r->even = dv_fft_alloc(dv_fft_reals(r->size));
-  if (!r->fft || !r->pulse || !r->filtered || !r->g_filtered || !r->g_pulse || !r->first || !r->odd || !r->even) {
+  r->before = calloc(block_count(r), sizeof *r->before);
+  r->block = calloc(1, sizeof *r->block);
+  if (!r->fft || !r->first || !r->odd || !r->even || !r->before || !r->block) {
     dv_delay_response_free(r);
     return NULL;
   }
@@ -42,28 +52,67 @@ void dv_delay_response_free(dv_delay_response* r)
 {
   if (!r) return;
   dv_fft_free(r->fft);
-  dv_fft_release(r->pulse);
-  dv_fft_release(r->filtered);
-  dv_fft_release(r->g_filtered);
-  dv_fft_release(r->g_pulse);
   dv_fft_release(r->first);
   dv_fft_release(r->odd);
   dv_fft_release(r->even);
+  free(r->before);
+  free(r->block);
   free(r);
 }
 
 size_t dv_delay_response_length(const dv_delay_response* r) { return r->keep; }
+size_t dv_delay_response_reals(const dv_delay_response* r) { return r->size; }
 
-/* sinc(n - T) = -(-1)^(n - round T) sin(pi frac) / (pi (n - T)), exact also for T near an integer. */
-static void write_pulse(double delay_samples, size_t n, dv_real* pulse)
+static size_t block_length(const dv_delay_response* r, size_t start)
+{
+  return r->size - start < BLOCK ? r->size - start : BLOCK;
+}
+
+/* sinc(n - T) = -(-1)^(n - round T) sin(pi frac) / (pi (n - T)), exact also for T near an integer; for the block
+   that begins with n = start. */
+static void write_pulse(double delay_samples, size_t start, size_t count, dv_real* pulse)
 {
   const double nearest = round(delay_samples), fraction = delay_samples - nearest;
   const double numerator = -sin(M_PI * fraction) / M_PI;
   const size_t peak = (size_t)nearest;
-  for (size_t i = 0; i < n; ++i) {
-    const double t = (double)i - nearest - fraction;
-    const double sign = (i ^ peak) & 1 ? -1.0 : 1.0;
+  for (size_t i = 0; i < count; ++i) {
+    const double t = (double)(start + i) - nearest - fraction;
+    const double sign = ((start + i) ^ peak) & 1 ? -1.0 : 1.0;
     pulse[i * DV_LANES] = (dv_real)(fabs(t) < 1e-9 ? 1.0 : sign * numerator / t);
+  }
+}
+
+/* The pulse and h1 of block k, from the state before it, which moves on. */
+static void run_block(const dv_delay_response* r, const dv_delay_coefs* c, size_t k, dv_cascade_state* state)
+{
+  const size_t start = k * BLOCK, n = block_length(r, start);
+  write_pulse(c->delay_samples, start, n, r->block->pulse);
+  dv_cascade_forward(&c->lowpass, 1, r->block->pulse, r->block->filtered, n, state, NULL);
+}
+
+static void filter_pulse(dv_delay_response* r, const dv_delay_coefs* c, dv_real* h1)
+{
+  dv_cascade_state state = {0};
+  for (size_t k = 0; k < block_count(r); ++k) {
+    r->before[k] = state;
+    run_block(r, c, k, &state);
+    for (size_t i = 0; i < block_length(r, k * BLOCK); ++i) h1[k * BLOCK + i] = r->block->filtered[i * DV_LANES];
+  }
+}
+
+/* In place: dL/dh1 becomes dL/dpulse. */
+static void unfilter_pulse(dv_delay_response* r, const dv_delay_coefs* c, dv_real* g, dv_biquad* g_lowpass)
+{
+  block_signals* b = r->block;
+  dv_cascade_adjoint adjoint = {0};
+  for (size_t k = block_count(r); k-- > 0;) {
+    const size_t start = k * BLOCK, n = block_length(r, start);
+    dv_cascade_state state = r->before[k];
+    run_block(r, c, k, &state);
+    for (size_t i = 0; i < n; ++i) b->g_filtered[i * DV_LANES] = g[start + i];
+    memset(b->g_pulse, 0, n * DV_LANES * sizeof *b->g_pulse);
+    dv_cascade_backward_block(&c->lowpass, 1, b->pulse, b->filtered, b->g_filtered, b->g_pulse, n, &adjoint, g_lowpass);
+    for (size_t i = 0; i < n; ++i) g[start + i] = b->g_pulse[i * DV_LANES];
   }
 }
 
@@ -106,16 +155,11 @@ DV_HOT static void echo_spectra(const dv_delay_response* r, dv_real feedback, ec
 
 void dv_delay_response_forward(dv_delay_response* r, const dv_delay_coefs* c, dv_real* odd, dv_real* even)
 {
-  dv_cascade_state state = {0};
-  write_pulse(c->delay_samples, r->size, r->pulse);
-  dv_cascade_forward(&c->lowpass, 1, r->pulse, r->filtered, r->size, &state, NULL);
-  for (size_t i = 0; i < r->size; ++i) r->first[i] = r->filtered[i * DV_LANES];
-  dv_fft_forward(r->fft, r->first, r->first);
+  filter_pulse(r, c, r->odd);
+  dv_fft_forward(r->fft, r->odd, r->first);
   echo_spectra(r, (dv_real)c->feedback, count_echoes(r, c->delay_samples));
-  dv_fft_inverse(r->fft, r->odd, r->odd);
-  dv_fft_inverse(r->fft, r->even, r->even);
-  memcpy(odd, r->odd, r->keep * sizeof *odd);
-  memcpy(even, r->even, r->keep * sizeof *even);
+  dv_fft_inverse(r->fft, r->odd, odd);
+  dv_fft_inverse(r->fft, r->even, even);
 }
 
 /* In: spectra of g_odd and g_even.  Out: conjugate-symmetric weights applied, DFT cotangent of h1 in
@@ -160,7 +204,7 @@ static double pulse_gradient(double delay_samples, const dv_real* g_pulse, size_
     const double sign = (i ^ peak) & 1 ? -1.0 : 1.0;
     /* cos(pi u) and sin(pi u) by their fraction only */
     const double slope = fabs(u) < 1e-3 ? -M_PI * M_PI * u / 3.0 : (sign * cos_f + sign * sin_f / (M_PI * u)) / u;
-    sum -= (double)g_pulse[i * DV_LANES] * slope;
+    sum -= (double)g_pulse[i] * slope;
   }
   return sum;
 }
@@ -185,31 +229,26 @@ static double damped_pulse_gradient(const dv_delay_response* r, double delay_sam
   return g_delay;
 }
 
-static void transform_padded(const dv_delay_response* r, const dv_real* signal, dv_real* spectrum)
+static void transform_padded(const dv_delay_response* r, dv_real* signal, dv_real* spectrum)
 {
-  memcpy(spectrum, signal, r->keep * sizeof *spectrum);
-  memset(spectrum + r->keep, 0, (dv_fft_reals(r->size) - r->keep) * sizeof *spectrum);
-  dv_fft_forward(r->fft, spectrum, spectrum);
+  memset(signal + r->keep, 0, (r->size - r->keep) * sizeof *signal);
+  dv_fft_forward(r->fft, signal, spectrum);
 }
 
 void dv_delay_response_backward(dv_delay_response* r, const dv_delay_coefs* c, dv_delay_gradient gradient,
-                                double log_damp, const dv_real* g_odd, const dv_real* g_even, dv_delay_coefs* gc,
+                                double log_damp, dv_real* g_odd, dv_real* g_even, dv_delay_coefs* gc,
                                 double* g_log_damp)
 {
   transform_padded(r, g_odd, r->odd);
   transform_padded(r, g_even, r->even);
   gc->feedback += echo_spectra_vjp(r, (dv_real)c->feedback, count_echoes(r, c->delay_samples));
-  dv_fft_inverse(r->fft, r->odd, r->odd); /* dL/dh1 */
-
-  memset(r->g_pulse, 0, r->size * DV_LANES * sizeof *r->g_pulse);
-  for (size_t i = 0; i < r->size; ++i) r->g_filtered[i * DV_LANES] = r->odd[i];
-  dv_cascade_backward(&c->lowpass, 1, r->pulse, r->filtered, r->g_filtered, r->g_pulse, r->size, &gc->lowpass);
-
+  dv_real* g_pulse = r->even;
+  dv_fft_inverse(r->fft, r->odd, g_pulse); /* dL/dh1 */
+  unfilter_pulse(r, c, g_pulse, &gc->lowpass);
   if (gradient == DV_DELAY_EXACT) {
-    gc->delay_samples += pulse_gradient(c->delay_samples, r->g_pulse, r->size);
+    gc->delay_samples += pulse_gradient(c->delay_samples, g_pulse, r->size);
     return;
   }
-  for (size_t i = 0; i < r->size; ++i) r->even[i] = r->g_pulse[i * DV_LANES];
-  dv_fft_forward(r->fft, r->even, r->even);
-  gc->delay_samples += damped_pulse_gradient(r, c->delay_samples, log_damp, r->even, g_log_damp);
+  dv_fft_forward(r->fft, g_pulse, r->odd);
+  gc->delay_samples += damped_pulse_gradient(r, c->delay_samples, log_damp, r->odd, g_log_damp);
 }

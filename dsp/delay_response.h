@@ -23,22 +23,26 @@ extern "C" {
 
 typedef struct dv_delay_response dv_delay_response;
 
-/* Workspace for one rate; keep: samples of the responses that are wanted, at most N.  NULL when out of memory. */
+/* Workspace for one rate; keep: samples of the responses that are wanted, at most N.  Memory: 3 values per sample of
+   N.  NULL when out of memory. */
 dv_delay_response* dv_delay_response_new(double rate_hz, size_t keep);
 void dv_delay_response_free(dv_delay_response* r);
 
 /* min(keep, N) */
 size_t dv_delay_response_length(const dv_delay_response* r);
+/* Room that each of the caller's rows must have, from dv_fft_alloc: N. */
+size_t dv_delay_response_reals(const dv_delay_response* r);
 
-/* odd and even receive dv_delay_response_length() samples each.  Keeps what backward needs. */
+/* odd and even receive dv_delay_response_length() samples each; what follows them is scratch.  Keeps what backward
+   needs. */
 void dv_delay_response_forward(dv_delay_response* r, const dv_delay_coefs* c, dv_real* odd, dv_real* even);
 
 typedef enum { DV_DELAY_EXACT, DV_DELAY_TRAIN } dv_delay_gradient;
 
 /* Adjoint of the last forward, which had the same coefficients.  ADDS into delay_samples, feedback and
-   lowpass of *gc, and with DV_DELAY_TRAIN dL/dlog_damp into *g_log_damp. */
+   lowpass of *gc, and with DV_DELAY_TRAIN dL/dlog_damp into *g_log_damp.  g_odd and g_even: rows like odd and even. */
 void dv_delay_response_backward(dv_delay_response* r, const dv_delay_coefs* c, dv_delay_gradient gradient,
-                                double log_damp, const dv_real* g_odd, const dv_real* g_even, dv_delay_coefs* gc,
+                                double log_damp, dv_real* g_odd, dv_real* g_even, dv_delay_coefs* gc,
                                 double* g_log_damp);
 
 #ifdef __cplusplus

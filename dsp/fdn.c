@@ -6,7 +6,9 @@
 
 #include <math.h>
 
-enum { LINES = DV_FDN_LINES, BLOCK = DV_FDN_BLOCK, BLOCK_REALS = LINES * 2 * BLOCK };
+enum { LINES = DV_FDN_LINES, BLOCK = DV_FDN_BLOCK };
+/* Of a grid's phases: those within a block, and those of a block's first bin. */
+enum { BLOCK_REALS = LINES * 2 * BLOCK, FIRST_REALS = LINES * 2 };
 
 static const int MODEL_DELAY[LINES] = {997, 1153, 1327, 1559, 1801, 2099};
 
@@ -66,23 +68,30 @@ size_t dv_fdn_grid_size(double rate_hz)
   return n;
 }
 
-size_t dv_fdn_grid_reals(size_t grid_size) { return (grid_size / 2 / BLOCK + 1) * BLOCK_REALS; }
+size_t dv_fdn_grid_reals(size_t grid_size) { return BLOCK_REALS + (grid_size / 2 / BLOCK + 1) * FIRST_REALS; }
+
+/* e^{-i w m_l} of one bin. */
+static void write_phase(const dv_fdn_coefs* c, size_t grid_size, size_t bin, int line, dv_real* re, dv_real* im)
+{
+  /* reduced modulo the grid in integers: no precision is lost at high bins */
+  const size_t turn = bin * (size_t)c->delay[line] % grid_size;
+  const double w = 2.0 * M_PI * (double)turn / (double)grid_size;
+  *re = (dv_real)cos(w);
+  *im = (dv_real)-sin(w);
+}
 
 void dv_fdn_grid_init(dv_fdn_grid* grid, const dv_fdn_coefs* c, size_t grid_size, dv_real* phase)
 {
   grid->size = grid_size;
   grid->phase = phase;
-  const size_t blocks = grid_size / 2 / BLOCK + 1;
-  for (size_t b = 0; b < blocks; ++b)
-    for (int l = 0; l < LINES; ++l)
-      for (size_t k = 0; k < BLOCK; ++k) {
-        /* reduced modulo the grid in integers: no precision is lost at high bins */
-        const size_t turn = (b * BLOCK + k) * (size_t)c->delay[l] % grid_size;
-        const double w = 2.0 * M_PI * (double)turn / (double)grid_size;
-        dv_real* out = phase + b * BLOCK_REALS + (size_t)l * 2 * BLOCK + k;
-        out[0] = (dv_real)cos(w);
-        out[BLOCK] = (dv_real)-sin(w);
-      }
+  for (int l = 0; l < LINES; ++l) {
+    dv_real* within = phase + (size_t)l * 2 * BLOCK;
+    for (size_t k = 0; k < BLOCK; ++k) write_phase(c, grid_size, k, l, within + k, within + BLOCK + k);
+    for (size_t b = 0; b <= grid_size / 2 / BLOCK; ++b) {
+      dv_real* first = phase + BLOCK_REALS + b * FIRST_REALS + (size_t)l * 2;
+      write_phase(c, grid_size, b * BLOCK, l, first, first + 1);
+    }
+  }
 }
 
 /* BLOCK bins side by side. */
@@ -146,12 +155,23 @@ typedef struct {
   cbins lu[LINES][LINES], z[LINES], v[LINES][2];
 } solved;
 
-DV_INLINE void solve(const dv_fdn_coefs* c, const dv_real* phase, const bins attenuation[LINES], solved* s)
+/* z of a line in the block that begins with `bin`. */
+DV_INLINE cbins phase_at(const dv_fdn_grid* grid, size_t bin, int line)
+{
+  const dv_real* first = grid->phase + BLOCK_REALS + bin / BLOCK * FIRST_REALS + line * 2;
+  const dv_real re = first[0], im = first[1];
+  cbins within;
+  memcpy(&within.re, grid->phase + line * 2 * BLOCK, sizeof within.re);
+  memcpy(&within.im, grid->phase + line * 2 * BLOCK + BLOCK, sizeof within.im);
+  return (cbins){re * within.re - im * within.im, re * within.im + im * within.re};
+}
+
+DV_INLINE void solve(const dv_fdn_coefs* c, const dv_fdn_grid* grid, size_t bin, const bins attenuation[LINES],
+                     solved* s)
 {
   const bins zero = {0};
   for (int j = 0; j < LINES; ++j) {
-    memcpy(&s->z[j].re, phase + j * 2 * BLOCK, sizeof(bins));
-    memcpy(&s->z[j].im, phase + j * 2 * BLOCK + BLOCK, sizeof(bins));
+    s->z[j] = phase_at(grid, bin, j);
     const cbins w = {attenuation[j] * s->z[j].re, attenuation[j] * s->z[j].im};
     for (int i = 0; i < LINES; ++i) {
       s->lu[i][j] = cscale(-(dv_real)c->mixing[i][j], w);
@@ -186,7 +206,7 @@ DV_INLINE void solve_block(const dv_fdn_coefs* c, const dv_fdn_grid* grid, size_
 {
   decay_at(c, grid->size, bin, &s->decay);
   attenuations(c, &s->decay, s->attenuation);
-  solve(c, grid->phase + bin / BLOCK * BLOCK_REALS, s->attenuation, &s->system);
+  solve(c, grid, bin, s->attenuation, &s->system);
 }
 
 DV_HOT void dv_fdn_spectrum(const dv_fdn_coefs* c, const dv_fdn_grid* grid, size_t first, size_t count,

@@ -41,15 +41,16 @@ void dv_fdn_coeffs_vjp(const dv_reverb_params* p, const dv_fdn_coefs* gc, dv_rev
    usual rates (529200 at 44.1 kHz). */
 size_t dv_fdn_grid_size(double rate_hz);
 
-/* Shared constants of one grid: e^{-i w m_l} for every line; about 6 complex numbers per bin. */
+/* Shared constants of one grid: e^{-i w m_l} for every line, as the product of the phase at a block's first bin
+   and of the phase from there on, which is the same in every block. */
 typedef struct {
   size_t size;    /* N, the DFT's length; bins 0 .. N/2 */
-  dv_real* phase; /* blocks of DV_FDN_BLOCK bins: [line][re, im][bin of the block] */
+  dv_real* phase; /* within a block [line][re, im][bin of the block], then [block][line][re, im] */
 } dv_fdn_grid;
 
 enum { DV_FDN_BLOCK = 16 }; /* bins solved side by side */
 
-/* Number of dv_real that grid->phase takes. */
+/* Number of dv_real that grid->phase takes: 12 for every DV_FDN_BLOCK bins and a few more. */
 size_t dv_fdn_grid_reals(size_t grid_size);
 /* Fills grid->phase (caller's memory, 64-byte aligned) for the delays of c. */
 void dv_fdn_grid_init(dv_fdn_grid* grid, const dv_fdn_coefs* c, size_t grid_size, dv_real* phase);

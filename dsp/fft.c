@@ -3,6 +3,7 @@
 
 #include <fftw3.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,32 +29,38 @@ typedef fftwf_complex fft_complex;
 
 struct dv_fft {
   size_t n;
-  fft_plan forward, forward_in_place, inverse, inverse_in_place;
+  fft_plan forward, inverse, forward_in_place, inverse_in_place; /* the latter two may be NULL */
 };
 
-dv_fft* dv_fft_new(size_t n)
+static bool plan(dv_fft* fft, bool in_place, dv_real* x, dv_real* X)
+{
+  const int size = (int)fft->n;
+  fft_complex* z = (fft_complex*)X;
+  fft->forward = plan_forward(size, x, z, FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
+  fft->inverse = plan_inverse(size, z, x, FFTW_ESTIMATE);
+  if (!in_place) return fft->forward && fft->inverse;
+  fft->forward_in_place = plan_forward(size, X, z, FFTW_ESTIMATE);
+  fft->inverse_in_place = plan_inverse(size, z, X, FFTW_ESTIMATE);
+  return fft->forward && fft->inverse && fft->forward_in_place && fft->inverse_in_place;
+}
+
+static dv_fft* new_fft(size_t n, bool in_place)
 {
   if (n == 0 || n > INT_MAX) return NULL;
   dv_fft* fft = calloc(1, sizeof *fft);
   dv_real* x = dv_fft_alloc(dv_fft_reals(n));
   dv_real* X = dv_fft_alloc(dv_fft_reals(n));
-  if (fft && x && X) {
-    const int size = (int)n;
-    fft_complex* z = (fft_complex*)X;
-    fft->n = n;
-    fft->forward = plan_forward(size, x, z, FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
-    fft->forward_in_place = plan_forward(size, X, z, FFTW_ESTIMATE);
-    fft->inverse = plan_inverse(size, z, x, FFTW_ESTIMATE);
-    fft->inverse_in_place = plan_inverse(size, z, X, FFTW_ESTIMATE);
-  }
+  if (fft) fft->n = n;
+  const bool complete = fft && x && X && plan(fft, in_place, x, X);
   dv_fft_release(x);
   dv_fft_release(X);
-  if (fft && !(fft->forward && fft->forward_in_place && fft->inverse && fft->inverse_in_place)) {
-    dv_fft_free(fft);
-    fft = NULL;
-  }
-  return fft;
+  if (complete) return fft;
+  dv_fft_free(fft);
+  return NULL;
 }
+
+dv_fft* dv_fft_new(size_t n) { return new_fft(n, true); }
+dv_fft* dv_fft_new_apart(size_t n) { return new_fft(n, false); }
 
 void dv_fft_free(dv_fft* fft)
 {

@@ -26,11 +26,9 @@ typedef struct {
 struct dv_front {
   const dv_lookahead* filter;
   size_t samples;
-  dv_real* filtered[DV_LANES]; /* z */
-  dv_real* gain[DV_LANES];     /* g */
-  dv_real* ahead[DV_LANES];    /* G, later the gain's share of dL/dz */
-  dv_real* g_gain[DV_LANES];
-  dv_real* scratch; /* of the look-ahead */
+  dv_real* filtered[DV_LANES]; /* z, later the gain's share of dL/dz */
+  dv_real* gain[DV_LANES];     /* g, later dL/dg */
+  dv_real* scratch;            /* of the look-ahead */
   checkpoint* before;
   block_signals* block;
 };
@@ -55,9 +53,7 @@ dv_front* dv_front_new(const dv_lookahead* filter, size_t samples, size_t lanes)
   for (size_t l = 0; l < lanes; ++l) {
     f->filtered[l] = dv_fft_alloc(samples);
     f->gain[l] = dv_fft_alloc(samples);
-    f->ahead[l] = dv_fft_alloc(samples);
-    f->g_gain[l] = dv_fft_alloc(samples);
-    complete = complete && f->filtered[l] && f->gain[l] && f->ahead[l] && f->g_gain[l];
+    complete = complete && f->filtered[l] && f->gain[l];
   }
   if (complete) return f;
   dv_front_free(f);
@@ -70,8 +66,6 @@ void dv_front_free(dv_front* f)
   for (size_t l = 0; l < DV_LANES; ++l) {
     dv_fft_release(f->filtered[l]);
     dv_fft_release(f->gain[l]);
-    dv_fft_release(f->ahead[l]);
-    dv_fft_release(f->g_gain[l]);
   }
   dv_fft_release(f->scratch);
   free(f->before);
@@ -135,15 +129,15 @@ DV_HOT static void apply_gain(const dv_real* z, const dv_real* gain, dv_real mak
   for (size_t i = 0; i < count; ++i) e[i] = z[i] * gain[i] * makeup;
 }
 
-void dv_front_output(dv_front* f, const dv_chain_coefs* c, size_t lane, dv_real* e)
+void dv_front_output(dv_front* f, const dv_chain_coefs* c, size_t lane, dv_real* ahead, dv_real* e)
 {
   const dv_flush_state denormals = dv_flush_on();
-  dv_lookahead_forward_row(f->filter, f->gain[lane], f->ahead[lane], f->samples, f->scratch);
-  apply_gain(f->filtered[lane], f->ahead[lane], (dv_real)c->compressor.makeup, f->samples, e);
+  dv_lookahead_forward_row(f->filter, f->gain[lane], ahead, f->samples, f->scratch);
+  apply_gain(f->filtered[lane], ahead, (dv_real)c->compressor.makeup, f->samples, e);
   dv_flush_restore(denormals);
 }
 
-/* Adjoint of e = z G makeup: G becomes dL/dz, z becomes dL/dG; returns
+/* Adjoint of e = z G makeup: z becomes dL/dz, G becomes dL/dG; returns
  * dL/dmakeup. */
 DV_HOT static double gain_vjp(const dv_real* ge, dv_real makeup, size_t count, dv_real* restrict z,
                               dv_real* restrict gain)
@@ -158,21 +152,24 @@ DV_HOT static double gain_vjp(const dv_real* ge, dv_real makeup, size_t count, d
     for (size_t i = start + (end - start) / SUMS * SUMS; i < end; ++i) part[0] += ge[i] * z[i] * gain[i];
     for (size_t k = 0; k < SUMS; ++k) g_makeup += (double)part[k];
     for (size_t i = start; i < end; ++i) {
-      const dv_real scaled = ge[i] * makeup, g_z = scaled * gain[i];
-      z[i] *= scaled;
-      gain[i] = g_z;
+      const dv_real scaled = ge[i] * makeup, g_gain = scaled * z[i];
+      z[i] = scaled * gain[i];
+      gain[i] = g_gain;
     }
   }
   return g_makeup;
 }
 
-void dv_front_backward_gain(dv_front* f, const dv_chain_coefs* c, size_t lane, const dv_real* ge, dv_chain_coefs* gc)
+void dv_front_backward_gain(dv_front* f, const dv_chain_coefs* c, size_t lane, dv_real* ahead, dv_real* ge,
+                            dv_chain_coefs* gc)
 {
   const dv_flush_state denormals = dv_flush_on();
-  gc->compressor.makeup += gain_vjp(ge, (dv_real)c->compressor.makeup, f->samples, f->filtered[lane], f->ahead[lane]);
-  memset(f->g_gain[lane], 0, f->samples * sizeof *f->g_gain[lane]);
-  dv_lookahead_backward_row(f->filter, f->gain[lane], f->filtered[lane], f->g_gain[lane], f->samples,
-                            &gc->compressor.lookahead_samples, f->scratch);
+  const size_t row = f->samples * sizeof *ge;
+  gc->compressor.makeup += gain_vjp(ge, (dv_real)c->compressor.makeup, f->samples, f->filtered[lane], ahead);
+  memset(ge, 0, row); /* now dL/dg */
+  dv_lookahead_backward_row(f->filter, f->gain[lane], ahead, ge, f->samples, &gc->compressor.lookahead_samples,
+                            f->scratch);
+  memcpy(f->gain[lane], ge, row);
   dv_flush_restore(denormals);
 }
 
@@ -195,8 +192,8 @@ void dv_front_backward(dv_front* f, const dv_chain_coefs* c, const dv_real* cons
     checkpoint state = f->before[k];
     interleave(x, count, start, n, b->x);
     const dv_real* z = run_block(c, n, true, &state, b);
-    interleave((const dv_real* const*)f->g_gain, count, start, n, b->g_gain);
-    interleave((const dv_real* const*)f->ahead, count, start, n, b->g_filtered);
+    interleave((const dv_real* const*)f->gain, count, start, n, b->g_gain);
+    interleave((const dv_real* const*)f->filtered, count, start, n, b->g_filtered);
     dv_compressor_gain_backward_block(&c->compressor, z, &tape, &f->before[k].compressor, b->g_gain, b->g_filtered, n,
                                       &compressor, &gc->compressor);
     if (gx) memset(b->g_x, 0, n * DV_LANES * sizeof *b->g_x);

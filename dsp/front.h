@@ -25,7 +25,7 @@ extern "C" {
 typedef struct dv_front dv_front;
 
 /* Workspace for `lanes` signals (at most DV_LANES) of `samples`; one per
-   thread.  Memory: 4 values per sample and lane.  NULL when out of memory.  The
+   thread.  Memory: 2 values per sample and lane.  NULL when out of memory.  The
    filter is borrowed and may be shared. */
 dv_front* dv_front_new(const dv_lookahead* filter, size_t samples, size_t lanes);
 void dv_front_free(dv_front* front);
@@ -35,12 +35,12 @@ void dv_front_free(dv_front* front);
    to the end of the pass. */
 void dv_front_forward(dv_front* front, const dv_chain_coefs* c, const dv_real* const* x, size_t count);
 
-/* e of one lane: `samples` values. */
-void dv_front_output(dv_front* front, const dv_chain_coefs* c, size_t lane, dv_real* e);
+/* e of one lane and, in ahead, its G: `samples` values each.  ahead may be e where no backward follows. */
+void dv_front_output(dv_front* front, const dv_chain_coefs* c, size_t lane, dv_real* ahead, dv_real* e);
 
-/* Adjoint of dv_front_output: ge = dL/de in.  ADDS makeup and look-ahead of *gc
- * and keeps the rest. */
-void dv_front_backward_gain(dv_front* front, const dv_chain_coefs* c, size_t lane, const dv_real* ge,
+/* Adjoint of dv_front_output: ahead as that left it and ge = dL/de in, both
+   consumed.  ADDS makeup and look-ahead of *gc and keeps the rest. */
+void dv_front_backward_gain(dv_front* front, const dv_chain_coefs* c, size_t lane, dv_real* ahead, dv_real* ge,
                             dv_chain_coefs* gc);
 
 /* Adjoint of dv_front_forward: x as it saw it.  ADDS dL/dx into gx[lane] (gx or

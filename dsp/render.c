@@ -22,7 +22,7 @@ typedef struct {
   dv_real* scratch;
   dv_lookahead* filter;
   dv_response* response;
-  dv_real *spectrum, *row;
+  dv_real *signal, *spectrum, *product;
   int before, after;
   dv_progress_fn progress;
   void* context;
@@ -44,9 +44,10 @@ static bool allocate(renderer* r, double rate_hz)
   if (!r->filter || !r->response) return false;
   r->scratch = dv_fft_alloc(dv_lookahead_scratch_reals(r->filter));
   const size_t reals = dv_fft_reals(dv_fft_size(dv_response_fft(r->response)));
+  r->signal = dv_fft_alloc(reals);
   r->spectrum = dv_fft_alloc(reals);
-  r->row = dv_fft_alloc(reals);
-  return r->filtered && r->gain && r->lanes && r->lanes_out && r->scratch && r->spectrum && r->row;
+  r->product = dv_fft_alloc(reals);
+  return r->filtered && r->gain && r->lanes && r->lanes_out && r->scratch && r->signal && r->spectrum && r->product;
 }
 
 static void release(renderer* r)
@@ -58,8 +59,9 @@ static void release(renderer* r)
   dv_fft_release(r->lanes);
   dv_fft_release(r->lanes_out);
   dv_fft_release(r->scratch);
+  dv_fft_release(r->signal);
   dv_fft_release(r->spectrum);
-  dv_fft_release(r->row);
+  dv_fft_release(r->product);
 }
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
@@ -110,13 +112,13 @@ static void convolve_block(renderer* r, size_t start, size_t n, dv_real* const o
 {
   const dv_fft* fft = dv_response_fft(r->response);
   const size_t size = dv_fft_size(fft), length = smaller(r->total - start, n + dv_response_length(r->response) - 1);
-  memcpy(r->spectrum, r->filtered + start, n * sizeof *r->spectrum);
-  memset(r->spectrum + n, 0, (dv_fft_reals(size) - n) * sizeof *r->spectrum);
-  dv_fft_forward(fft, r->spectrum, r->spectrum);
+  memcpy(r->signal, r->filtered + start, n * sizeof *r->signal);
+  memset(r->signal + n, 0, (size - n) * sizeof *r->signal);
+  dv_fft_forward(fft, r->signal, r->spectrum);
   for (int c = 0; c < 2; ++c) {
-    dv_spectrum_multiply(r->spectrum, dv_response_spectrum(r->response, c), size / 2 + 1, r->row);
-    dv_fft_inverse(fft, r->row, r->row);
-    for (size_t i = 0; i < length; ++i) out[c][start + i] += r->row[i];
+    dv_spectrum_multiply(r->spectrum, dv_response_spectrum(r->response, c), size / 2 + 1, r->product);
+    dv_fft_inverse(fft, r->product, r->signal);
+    for (size_t i = 0; i < length; ++i) out[c][start + i] += r->signal[i];
   }
 }
 

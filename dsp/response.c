@@ -24,10 +24,12 @@ struct dv_response {
   dv_real *odd, *even; /* spectra of the delay's responses; in backward their gradients */
   dv_real* h[2][2];    /* spectra of the reverb's; in backward their gradients */
   dv_real* g[2];
-  dv_real** signal; /* per thread: a transform's other end, for out of place
-                       FFTW is twice as fast */
+  dv_real** signal; /* per thread: a transform's other end, for out of place FFTW is twice as fast; the first two are
+                       g, which nobody needs while transforms run */
   bin_sums slice_sums[SLICES];
 };
+
+static size_t most(size_t a, size_t b) { return a > b ? a : b; }
 
 dv_response* dv_response_new(double rate_hz, size_t keep, size_t samples, size_t warmup, int threads)
 {
@@ -43,19 +45,20 @@ dv_response* dv_response_new(double rate_hz, size_t keep, size_t samples, size_t
   r->delay_length = dv_delay_response_length(r->delay);
   r->reverb_length = dv_reverb_response_length(r->reverb);
   const size_t linear = samples + dv_response_length(r) - 1 - warmup;
-  r->size = dv_fft_good_size(linear > samples ? linear : samples);
+  r->size = dv_fft_good_size(most(linear, samples));
   r->bins = r->size / 2 + 1;
-  r->fft = dv_fft_new(r->size);
-  const size_t reals = dv_fft_reals(r->size);
-  r->odd = dv_fft_alloc(reals);
-  r->even = dv_fft_alloc(reals);
+  r->fft = dv_fft_new_apart(r->size);
+  const size_t reals = dv_fft_reals(r->size), reverb_reals = dv_reverb_response_reals(r->reverb);
+  r->odd = dv_fft_alloc(most(reals, dv_delay_response_reals(r->delay)));
+  r->even = dv_fft_alloc(most(reals, dv_delay_response_reals(r->delay)));
   r->signal = calloc((size_t)r->threads, sizeof *r->signal);
   bool complete = r->fft && r->odd && r->even && r->signal;
-  for (int t = 0; r->signal && t < r->threads; ++t) complete = (r->signal[t] = dv_fft_alloc(r->size)) && complete;
   for (int c = 0; c < 2; ++c) {
     complete = (r->g[c] = dv_fft_alloc(reals)) && complete;
-    for (int j = 0; j < 2; ++j) complete = (r->h[c][j] = dv_fft_alloc(reals)) && complete;
+    for (int j = 0; j < 2; ++j) complete = (r->h[c][j] = dv_fft_alloc(most(reals, reverb_reals))) && complete;
   }
+  for (int t = 0; r->signal && t < r->threads; ++t)
+    complete = (r->signal[t] = t < 2 ? r->g[t] : dv_fft_alloc(r->size)) && complete;
   if (!complete) {
     dv_response_free(r);
     return NULL;
@@ -71,7 +74,7 @@ void dv_response_free(dv_response* r)
   dv_fft_free(r->fft);
   dv_fft_release(r->odd);
   dv_fft_release(r->even);
-  for (int t = 0; r->signal && t < r->threads; ++t) dv_fft_release(r->signal[t]);
+  for (int t = 2; r->signal && t < r->threads; ++t) dv_fft_release(r->signal[t]);
   free(r->signal);
   for (int c = 0; c < 2; ++c) {
     dv_fft_release(r->g[c]);
@@ -259,7 +262,7 @@ static void differentiate(dv_response* r, const dv_chain_coefs* c, dv_real* cons
   for (int i = 0; i < 6; ++i)
 #pragma omp task default(shared) firstprivate(i)
     transform_back(r, spectra[i], i < 2 ? r->delay_length : r->reverb_length);
-  const dv_real* const gh[2][2] = {{r->h[0][0], r->h[0][1]}, {r->h[1][0], r->h[1][1]}};
+  dv_real* const gh[2][2] = {{r->h[0][0], r->h[0][1]}, {r->h[1][0], r->h[1][1]}};
 #pragma omp taskgroup
   {
 #pragma omp task default(shared)

@@ -28,7 +28,7 @@ typedef struct dv_response dv_response;
 dv_response* dv_response_new(double rate_hz, size_t keep, size_t samples, size_t warmup, int threads);
 void dv_response_free(dv_response* r);
 
-/* The grid's transform, for the signals to be convolved. */
+/* The grid's transform, out of place, for the signals to be convolved. */
 const dv_fft* dv_response_fft(const dv_response* r);
 /* Length of G in samples. */
 size_t dv_response_length(const dv_response* r);

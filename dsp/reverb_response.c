@@ -30,9 +30,7 @@ struct dv_reverb_response {
   dv_fft* fft;
   dv_fdn_grid grid;
   dv_real* phase;
-  dv_real* spectrum[4];     /* N + 2 each */
-  dv_real* plain[4];        /* responses before the EQ, N each */
-  dv_real* g_plain[4];      /* their cotangents */
+  dv_real* plain[4];        /* responses before the EQ; in backward the cotangents of their spectra */
   dv_cascade_state* before; /* the EQ's state at the start of each block */
   block_signals* block;
   dv_fdn_coefs slice_gradient[SLICES];
@@ -48,16 +46,12 @@ dv_reverb_response* dv_reverb_response_new(double rate_hz, size_t keep, int thre
   r->threads = threads > 0 ? threads : 1;
   const size_t blocks = r->size / 2 / DV_FDN_BLOCK + 1;
   r->slice_bins = (blocks + SLICES - 1) / SLICES * DV_FDN_BLOCK;
-  r->fft = dv_fft_new(r->size);
+  r->fft = dv_fft_new_apart(r->size);
   r->phase = dv_fft_alloc(dv_fdn_grid_reals(r->size));
   r->before = calloc(r->keep / BLOCK + 1, sizeof *r->before);
   r->block = calloc(1, sizeof *r->block);
   bool complete = r->fft && r->phase && r->before && r->block;
-  for (int i = 0; i < 4; ++i) {
-    complete = (r->spectrum[i] = dv_fft_alloc(dv_fft_reals(r->size))) && complete;
-    complete = (r->plain[i] = dv_fft_alloc(r->size)) && complete;
-    complete = (r->g_plain[i] = dv_fft_alloc(r->size)) && complete;
-  }
+  for (int i = 0; i < 4; ++i) complete = (r->plain[i] = dv_fft_alloc(dv_reverb_response_reals(r))) && complete;
   if (!complete) {
     dv_reverb_response_free(r);
     return NULL;
@@ -77,15 +71,12 @@ void dv_reverb_response_free(dv_reverb_response* r)
   dv_fft_release(r->phase);
   free(r->before);
   free(r->block);
-  for (int i = 0; i < 4; ++i) {
-    dv_fft_release(r->spectrum[i]);
-    dv_fft_release(r->plain[i]);
-    dv_fft_release(r->g_plain[i]);
-  }
+  for (int i = 0; i < 4; ++i) dv_fft_release(r->plain[i]);
   free(r);
 }
 
 size_t dv_reverb_response_length(const dv_reverb_response* r) { return r->keep; }
+size_t dv_reverb_response_reals(const dv_reverb_response* r) { return dv_fft_reals(r->size); }
 
 /* Bins of a slice; false for the empty ones at the end. */
 static bool slice_range(const dv_reverb_response* r, int slice, size_t* first, size_t* count)
@@ -136,7 +127,7 @@ static void filter_responses(dv_reverb_response* r, const dv_reverb_coefs* c, dv
 
 static void compute_responses(dv_reverb_response* r, const dv_reverb_coefs* c, dv_real* const h[4])
 {
-  dv_real* const spectra[2][2] = {{r->spectrum[0], r->spectrum[1]}, {r->spectrum[2], r->spectrum[3]}};
+  dv_real* const spectra[2][2] = {{h[0], h[1]}, {h[2], h[3]}};
 #pragma omp taskgroup
   for (int slice = 0; slice < SLICES; ++slice)
 #pragma omp task default(shared) firstprivate(slice)
@@ -147,7 +138,7 @@ static void compute_responses(dv_reverb_response* r, const dv_reverb_coefs* c, d
 #pragma omp taskgroup
   for (int i = 0; i < 4; ++i)
 #pragma omp task default(shared) firstprivate(i)
-    dv_fft_inverse(r->fft, r->spectrum[i], r->plain[i]);
+    dv_fft_inverse(r->fft, h[i], r->plain[i]);
   filter_responses(r, c, h);
 }
 
@@ -175,8 +166,8 @@ static void add_gradient(const dv_fdn_coefs* from, dv_fdn_coefs* to)
   for (int k = 0; k < DV_FDN_BANDS; ++k) to->decay[k] += from->decay[k];
 }
 
-static void unfilter_responses(dv_reverb_response* r, const dv_reverb_coefs* c, const dv_real* const gh[4],
-                               dv_biquad* g_eq)
+/* Cotangents of the EQ's output to those of its input, in place. */
+static void unfilter_responses(dv_reverb_response* r, const dv_reverb_coefs* c, dv_real* const gh[4], dv_biquad* g_eq)
 {
   block_signals* b = r->block;
   dv_cascade_adjoint adjoint = {0};
@@ -186,10 +177,10 @@ static void unfilter_responses(dv_reverb_response* r, const dv_reverb_coefs* c, 
     interleave((const dv_real* const*)r->plain, inverse_scale(r), start, n, b->plain);
     dv_cascade_forward(c->eq, DV_REVERB_BANDS, b->plain, b->tape + (DV_REVERB_BANDS - 1) * n * DV_LANES, n, &state,
                        b->tape);
-    interleave(gh, 1, start, n, b->g_out);
+    interleave((const dv_real* const*)gh, 1, start, n, b->g_out);
     memset(b->g_plain, 0, n * DV_LANES * sizeof *b->g_plain);
     dv_cascade_backward_block(c->eq, DV_REVERB_BANDS, b->plain, b->tape, b->g_out, b->g_plain, n, &adjoint, g_eq);
-    take_lanes(b->g_plain, start, n, r->g_plain);
+    take_lanes(b->g_plain, start, n, gh);
   }
 }
 
@@ -203,19 +194,18 @@ DV_HOT static void weight_bins(size_t bins, dv_real scale, dv_real* spectrum)
   spectrum[2 * (bins - 1)] *= scale;
 }
 
-static void differentiate(dv_reverb_response* r, const dv_reverb_coefs* c, const dv_real* const gh[4],
-                          dv_reverb_coefs* gc)
+static void differentiate(dv_reverb_response* r, const dv_reverb_coefs* c, dv_real* const gh[4], dv_reverb_coefs* gc)
 {
   unfilter_responses(r, c, gh, gc->eq);
 #pragma omp taskgroup
   for (int i = 0; i < 4; ++i)
 #pragma omp task default(shared) firstprivate(i)
   {
-    memset(r->g_plain[i] + r->keep, 0, (r->size - r->keep) * sizeof(dv_real));
-    dv_fft_forward(r->fft, r->g_plain[i], r->spectrum[i]);
-    weight_bins(r->size / 2 + 1, inverse_scale(r), r->spectrum[i]);
+    memset(gh[i] + r->keep, 0, (r->size - r->keep) * sizeof(dv_real));
+    dv_fft_forward(r->fft, gh[i], r->plain[i]);
+    weight_bins(r->size / 2 + 1, inverse_scale(r), r->plain[i]);
   }
-  const dv_real* const spectra[2][2] = {{r->spectrum[0], r->spectrum[1]}, {r->spectrum[2], r->spectrum[3]}};
+  const dv_real* const spectra[2][2] = {{r->plain[0], r->plain[1]}, {r->plain[2], r->plain[3]}};
 #pragma omp taskgroup
   for (int slice = 0; slice < SLICES; ++slice)
 #pragma omp task default(shared) firstprivate(slice)
@@ -228,10 +218,10 @@ static void differentiate(dv_reverb_response* r, const dv_reverb_coefs* c, const
   for (int slice = 0; slice < SLICES; ++slice) add_gradient(&r->slice_gradient[slice], &gc->fdn);
 }
 
-void dv_reverb_response_backward(dv_reverb_response* r, const dv_reverb_coefs* c, const dv_real* const gh[2][2],
+void dv_reverb_response_backward(dv_reverb_response* r, const dv_reverb_coefs* c, dv_real* const gh[2][2],
                                  dv_reverb_coefs* gc)
 {
-  const dv_real* const rows[4] = {gh[0][0], gh[0][1], gh[1][0], gh[1][1]};
+  dv_real* const rows[4] = {gh[0][0], gh[0][1], gh[1][0], gh[1][1]};
   if (dv_team_running()) {
     differentiate(r, c, rows, gc);
     return;

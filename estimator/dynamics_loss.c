@@ -65,10 +65,11 @@ struct dv_dynamics_loss {
   double coef[POLES];
   size_t shift[PAIRS];
   rows_view target;
-  size_t pred_stride; /* of the last forward */
-  size_t* items;      /* of the last forward */
-  sums* difference;   /* [i][pair] of the last forward */
-  uint8_t* signs;     /* of f(pred) - f(target), [i][pair][sample] of the last forward, packed */
+  size_t* items;             /* of the last forward */
+  sums* difference;          /* [i][pair] of the last forward */
+  uint8_t* signs;            /* of f(pred) - f(target), [i][pair][sample] of the last forward, packed */
+  uint8_t *own_signs, *lent; /* where they may be */
+  size_t lent_bytes;
   scratch* threads_scratch;
 };
 
@@ -116,9 +117,9 @@ static int alloc_all(dv_dynamics_loss* d)
 {
   d->items = calloc(d->batch, sizeof *d->items);
   d->difference = calloc(d->batch * PAIRS, sizeof *d->difference);
-  d->signs = calloc(d->batch * PAIRS, d->samples);
+  d->own_signs = calloc(d->batch * PAIRS, d->samples);
   d->threads_scratch = alloc_lanes((size_t)d->threads, sizeof *d->threads_scratch);
-  int ok = d->items && d->difference && d->signs && d->threads_scratch;
+  int ok = d->items && d->difference && d->own_signs && d->threads_scratch;
   for (int t = 0; ok && t < d->threads; ++t) {
     d->threads_scratch[t].checkpoints = alloc_lanes(block_count(d), sizeof(poles_state));
     ok = d->threads_scratch[t].checkpoints != NULL;
@@ -158,13 +159,19 @@ void dv_dynamics_loss_free(dv_dynamics_loss* d)
   if (!d) return;
   for (int t = 0; d->threads_scratch && t < d->threads; ++t) free(d->threads_scratch[t].checkpoints);
   free(d->threads_scratch);
-  free(d->signs);
+  free(d->own_signs);
   free(d->difference);
   free(d->items);
   free(d);
 }
 
 void dv_dynamics_loss_set_wrap(dv_dynamics_loss* d, bool wrap_rows) { d->wrap_rows = wrap_rows; }
+
+void dv_dynamics_loss_lend(dv_dynamics_loss* d, void* memory, size_t bytes)
+{
+  d->lent = memory;
+  d->lent_bytes = memory ? bytes : 0;
+}
 
 void dv_dynamics_loss_set_target(dv_dynamics_loss* d, const dv_real* target, size_t stride)
 {
@@ -367,7 +374,7 @@ void dv_dynamics_loss_forward(dv_dynamics_loss* d, const dv_real* pred, size_t s
 {
   const rows_view view = {NULL, pred, stride, NULL};
   d->count = count;
-  d->pred_stride = stride;
+  d->signs = count * PAIRS * d->samples <= d->lent_bytes ? d->lent : d->own_signs;
   for (size_t i = 0; i < count; ++i) d->items[i] = items ? items[i] : i;
   if (dv_team_running()) {
     compare_all(d, view);
@@ -431,12 +438,12 @@ static DV_HOT void poles_backward(const double* coef, const dv_lanes* scale, dv_
   *lambda = (poles_state){{s0, l0, s1, l1}};
 }
 
-/* Averages of block k of item i at their own positions, from the state before it. */
-static void own_averages(const dv_dynamics_loss* d, rows_view pred, size_t i, size_t k, poles_state* state, block* b)
+/* Averages of block k of an item at their own positions, from the state before it. */
+static void own_averages(const dv_dynamics_loss* d, const dv_real* left, const dv_real* right, size_t k,
+                         poles_state* state, block* b)
 {
-  const cursor at = {0, k * BLOCK};
-  const size_t n = least(BLOCK, d->samples - at.position);
-  power_at(d, pred, i, at, n, b->power[0]);
+  const size_t at = k * BLOCK, n = least(BLOCK, d->samples - at);
+  item_power(left + at, right + at, n, b->power[0]);
   run_poles(d->coef, b->power[0], b->power[0], b->power[0], n, state, b->average);
 }
 
@@ -452,49 +459,33 @@ static void slopes_of_block(const dv_dynamics_loss* d, size_t i, size_t position
   }
 }
 
-static void differentiate_item(const dv_dynamics_loss* d, rows_view pred, size_t i, const dv_lanes* scale,
-                               dv_real* g_left, size_t g_stride, scratch* t)
+typedef dv_lanes pole_scales[POLES];
+
+static void differentiate_item(const dv_dynamics_loss* d, size_t i, const dv_real* left, const dv_real* right,
+                               const pole_scales scale, dv_real* grad)
 {
+  scratch* t = my_scratch(d);
   block* b = &t->pred.out;
   poles_state state = {{{0}}}, lambda = {{{0}}};
-  const dv_real *left = row_at(pred, i, 0), *right = row_at(pred, i, 1);
   for (size_t k = 0; k < block_count(d); ++k) {
     t->checkpoints[k] = state;
-    own_averages(d, pred, i, k, &state, b);
+    own_averages(d, left, right, k, &state, b);
   }
   for (size_t k = block_count(d); k-- > 0;) {
     const size_t at = k * BLOCK, n = least(BLOCK, d->samples - at);
-    own_averages(d, pred, i, k, &t->checkpoints[k], b);
+    own_averages(d, left, right, k, &t->checkpoints[k], b);
     slopes_of_block(d, i, at, n, b);
-    poles_backward(d->coef, scale, b->average, left + at, right + at, n, &lambda, g_left + at, g_left + g_stride + at);
+    poles_backward(d->coef, scale, b->average, left + at, right + at, n, &lambda, grad + at, grad + d->samples + at);
   }
 }
 
-typedef dv_lanes pole_scales[POLES];
-
-static void differentiate_all(const dv_dynamics_loss* d, rows_view pred, const pole_scales* scale, dv_real* grad,
-                              size_t stride)
+void dv_dynamics_loss_backward(const dv_dynamics_loss* d, dv_dynamics_values weights, size_t i, const dv_real* pred,
+                               size_t stride, dv_real* grad)
 {
-#pragma omp taskgroup
-  for (size_t i = 0; i < d->count; ++i)
-#pragma omp task default(shared) firstprivate(i)
-    differentiate_item(d, pred, i, *scale, grad + 2 * i * stride, stride, my_scratch(d));
-}
-
-void dv_dynamics_loss_backward(dv_dynamics_loss* d, dv_dynamics_values weights, const dv_real* pred, dv_real* grad,
-                               size_t stride)
-{
-  const rows_view view = {NULL, pred, d->pred_stride, NULL};
   pole_scales scale;
   for (size_t pole = 0; pole < POLES; ++pole) {
     const double factor = (pole % 2 ? -1.0 : 1.0) * d->coef[pole] * mean_factor(d, pole / 2);
     scale[pole] = factor * (dv_lanes){weights.lr, weights.lr, weights.ms, weights.ms};
   }
-  if (dv_team_running()) {
-    differentiate_all(d, view, (const pole_scales*)&scale, grad, stride);
-    return;
-  }
-#pragma omp parallel num_threads(d->threads)
-#pragma omp single
-  differentiate_all(d, view, (const pole_scales*)&scale, grad, stride);
+  differentiate_item(d, i, pred, pred + stride, scale, grad);
 }

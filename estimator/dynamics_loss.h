@@ -35,10 +35,14 @@ typedef struct {
 typedef struct dv_dynamics_loss dv_dynamics_loss;
 
 /* For up to `batch` items of `samples` >= 1 samples; threads >= 1.  Memory: 2 bytes per sample and item
-   of the prediction, touched as far as forward's count asks, and 1 byte per sample and thread.
-   NULL: arguments out of range or memory is out; err says which. */
+   of the prediction, touched as far as forward's count asks and not where memory is lent, and 1 byte per sample and
+   thread.  NULL: arguments out of range or memory is out; err says why. */
 dv_dynamics_loss* dv_dynamics_loss_new(size_t batch, size_t samples, int threads, dv_error* err);
 void dv_dynamics_loss_free(dv_dynamics_loss* loss);
+
+/* Memory in place of the loss's own for what it keeps from a forward to the backward after it, where that takes no
+   more; nobody else may write to it from the one to the other.  NULL: none. */
+void dv_dynamics_loss_lend(dv_dynamics_loss* loss, void* memory, size_t bytes);
 
 /* What the last `shift` samples of a row are compared with.  true, the default, as the reference does:
    the array of all rows is rotated, so they read the head of the next row (of the same kind: middle and
@@ -54,14 +58,15 @@ void dv_dynamics_loss_set_target_rows(dv_dynamics_loss* loss, const dv_real* con
 
 /* pred: `count` items; the i-th is compared with target items[i], or i where items is NULL.
    count is 1 to batch.  Non-finite samples may give any value: check the spectral loss.  Within an OpenMP team
-   of at most `threads` the work is shared as tasks of that team; so in backward. */
+   of at most `threads` the work is shared as tasks of that team. */
 void dv_dynamics_loss_forward(dv_dynamics_loss* loss, const dv_real* pred, size_t stride, const size_t* items,
                               size_t count, dv_dynamics_values* values);
 
-/* ADDS weights.lr dlr/dpred + weights.ms dms/dpred to grad, whose rows are `stride` apart; pred is the last
-   forward's. */
-void dv_dynamics_loss_backward(dv_dynamics_loss* loss, dv_dynamics_values weights, const dv_real* pred, dv_real* grad,
-                               size_t stride);
+/* ADDS weights.lr dlr/dpred + weights.ms dms/dpred of item i of the last forward to grad: its left row of `samples`
+   values, then its right one.  pred: the item's left row as forward saw it; the right one begins at pred + stride.
+   The threads of one team may each differentiate an item of their own. */
+void dv_dynamics_loss_backward(const dv_dynamics_loss* loss, dv_dynamics_values weights, size_t i, const dv_real* pred,
+                               size_t stride, dv_real* grad);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "estimator/loss.h"
 
-#include "dsp/fft.h"
 #include "dsp/team.h"
 #include "estimator/dynamics_loss.h"
 #include "estimator/spectral_loss.h"
@@ -10,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With so few targets the dynamics' gradient, which cannot be divided between threads, is computed beside the
+/* With so few items the dynamics' gradient, which cannot be divided between threads, is computed beside the
    spectral one, in rows of its own. */
 enum { APART_MOST = 3 };
 
@@ -19,12 +18,21 @@ const dv_loss_weights dv_loss_default_weights = {1.0, 0.5, 0.5, 0.25};
 struct dv_loss {
   size_t batch, samples, count; /* count: of the last forward */
   int threads;
-  dv_real* apart; /* rows of the dynamics' gradient; NULL for larger batches */
+  dv_real *own_rows, *lent_rows; /* row_sets times what one item's gradient needs; lent_rows may be NULL */
   dv_spectral_loss* spectral;
   dv_dynamics_loss* dynamics;
   dv_loss_weights weights;
   bool has_target, has_forward;
 };
+
+/* Items that are differentiated at a time, each in a set of rows: left and right of its gradient and of the
+   dynamics' where that is computed apart. */
+static size_t row_sets(const dv_loss* loss)
+{
+  return loss->batch < (size_t)loss->threads ? loss->batch : (size_t)loss->threads;
+}
+
+static size_t set_reals(const dv_loss* loss) { return 4 * loss->samples; }
 
 dv_loss* dv_loss_new(size_t batch, size_t samples, int threads, dv_error* err)
 {
@@ -39,12 +47,17 @@ dv_loss* dv_loss_new(size_t batch, size_t samples, int threads, dv_error* err)
   loss->threads = threads == 0 ? dv_team_processors() : threads;
   loss->spectral = dv_spectral_loss_new(batch, samples, loss->threads, err);
   if (loss->spectral) loss->dynamics = dv_dynamics_loss_new(batch, samples, loss->threads, err);
-  const bool apart = loss->dynamics && batch <= APART_MOST;
-  if (apart) loss->apart = dv_fft_alloc(2 * batch * samples);
-  if (loss->dynamics && (loss->apart || !apart)) return loss;
-  if (apart) (void)dv_fail(err, DV_ERR_NOMEM, "not enough memory for a loss");
-  dv_loss_free(loss);
-  return NULL;
+  if (!loss->dynamics) {
+    dv_loss_free(loss);
+    return NULL;
+  }
+  loss->own_rows = calloc(row_sets(loss) * set_reals(loss), sizeof *loss->own_rows);
+  if (!loss->own_rows) {
+    (void)dv_fail(err, DV_ERR_NOMEM, "not enough memory for a loss");
+    dv_loss_free(loss);
+    return NULL;
+  }
+  return loss;
 }
 
 void dv_loss_free(dv_loss* loss)
@@ -52,8 +65,16 @@ void dv_loss_free(dv_loss* loss)
   if (!loss) return;
   dv_spectral_loss_free(loss->spectral);
   dv_dynamics_loss_free(loss->dynamics);
-  dv_fft_release(loss->apart);
+  free(loss->own_rows);
   free(loss);
+}
+
+void dv_loss_lend(dv_loss* loss, dv_real* memory, size_t bytes)
+{
+  const size_t reals = row_sets(loss) * set_reals(loss), rows_bytes = reals * sizeof *memory;
+  const bool enough = memory && bytes >= rows_bytes;
+  loss->lent_rows = enough ? memory : NULL;
+  dv_dynamics_loss_lend(loss->dynamics, enough ? memory + reals : NULL, enough ? bytes - rows_bytes : 0);
 }
 
 void dv_loss_set_weights(dv_loss* loss, dv_loss_weights weights) { loss->weights = weights; }
@@ -142,52 +163,61 @@ dv_status dv_loss_forward(dv_loss* loss, const dv_real* pred, size_t stride, con
   return loss->has_forward ? DV_OK : DV_ERR_NONFINITE;
 }
 
-static bool wants_spectral(const dv_loss* loss) { return loss->weights.mss_lr != 0.0 || loss->weights.mss_ms != 0.0; }
-static bool wants_dynamics(const dv_loss* loss) { return loss->weights.mldr_lr != 0.0 || loss->weights.mldr_ms != 0.0; }
-
-static void differentiate_spectra(dv_loss* loss, dv_real* grad, size_t stride)
+/* The set for item i: no two threads at work share one.  A thread works on one item at a time. */
+static dv_real* my_rows(const dv_loss* loss, size_t i)
 {
-  const dv_loss_weights w = loss->weights;
-  if (wants_spectral(loss))
-    dv_spectral_loss_backward(loss->spectral, (dv_spectral_values){w.mss_lr, w.mss_ms}, grad, stride);
+  const size_t set = loss->count <= row_sets(loss) ? i : (size_t)dv_team_index();
+  return (loss->lent_rows ? loss->lent_rows : loss->own_rows) + set * set_reals(loss);
 }
 
-static void differentiate_dynamics(dv_loss* loss, const dv_real* pred, dv_real* grad, size_t stride)
+static void differentiate_spectra(const dv_loss* loss, size_t i, const dv_real* pred, size_t stride, dv_real* grad)
 {
-  const dv_loss_weights w = loss->weights;
-  if (wants_dynamics(loss))
-    dv_dynamics_loss_backward(loss->dynamics, (dv_dynamics_values){w.mldr_lr, w.mldr_ms}, pred, grad, stride);
+  const dv_spectral_values w = {loss->weights.mss_lr, loss->weights.mss_ms};
+  if (w.lr != 0.0 || w.ms != 0.0) dv_spectral_loss_backward(loss->spectral, w, i, pred, stride, grad);
 }
 
-static void add_rows(const dv_real* from, size_t rows, size_t samples, dv_real* to, size_t stride)
+static void differentiate_dynamics(const dv_loss* loss, size_t i, const dv_real* pred, size_t stride, dv_real* grad)
 {
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t i = 0; i < samples; ++i) to[r * stride + i] += from[r * samples + i];
+  const dv_dynamics_values w = {loss->weights.mldr_lr, loss->weights.mldr_ms};
+  if (w.lr != 0.0 || w.ms != 0.0) dv_dynamics_loss_backward(loss->dynamics, w, i, pred, stride, grad);
 }
 
 /* The two side by side. */
-static void differentiate_apart(dv_loss* loss, const dv_real* pred, dv_real* grad, size_t stride)
+static void differentiate_apart(const dv_loss* loss, size_t i, const dv_real* pred, size_t stride, dv_real* grad)
 {
-  memset(loss->apart, 0, 2 * loss->count * loss->samples * sizeof *loss->apart);
+  const size_t values = 2 * loss->samples;
+  dv_real* dynamics = grad + values;
+  memset(dynamics, 0, values * sizeof *dynamics);
 #pragma omp taskgroup
   {
 #pragma omp task default(shared)
-    differentiate_dynamics(loss, pred, loss->apart, loss->samples);
-    differentiate_spectra(loss, grad, stride);
+    differentiate_dynamics(loss, i, pred, stride, dynamics);
+    differentiate_spectra(loss, i, pred, stride, grad);
   }
-  add_rows(loss->apart, 2 * loss->count, loss->samples, grad, stride);
+  for (size_t n = 0; n < values; ++n) grad[n] += dynamics[n];
 }
 
-dv_status dv_loss_backward(dv_loss* loss, const dv_real* pred, size_t stride, dv_real* grad)
+static void differentiate_item(const dv_loss* loss, size_t i, dv_real* pred, size_t stride)
+{
+  const size_t row = loss->samples * sizeof *pred;
+  dv_real* grad = my_rows(loss, i);
+  memset(grad, 0, 2 * row);
+  if (loss->count <= APART_MOST) {
+    differentiate_apart(loss, i, pred, stride, grad);
+  } else {
+    differentiate_spectra(loss, i, pred, stride, grad);
+    differentiate_dynamics(loss, i, pred, stride, grad);
+  }
+  for (size_t c = 0; c < 2; ++c) memcpy(pred + c * stride, grad + c * loss->samples, row);
+}
+
+dv_status dv_loss_backward(dv_loss* loss, dv_real* pred, size_t stride)
 {
   if (!loss->has_forward) return DV_ERR_ARG;
-  if (loss->apart && wants_spectral(loss) && wants_dynamics(loss)) {
 #pragma omp parallel num_threads(loss->threads)
 #pragma omp single
-    differentiate_apart(loss, pred, grad, stride);
-  } else {
-    differentiate_spectra(loss, grad, stride);
-    differentiate_dynamics(loss, pred, grad, stride);
-  }
+  for (size_t i = 0; i < loss->count; ++i)
+#pragma omp task default(shared) firstprivate(i)
+    differentiate_item(loss, i, pred + 2 * i * stride, stride);
   return DV_OK;
 }

@@ -41,12 +41,16 @@ extern const dv_loss_weights dv_loss_default_weights;
 
 typedef struct dv_loss dv_loss;
 
-/* For `batch` targets of `samples` samples each.  threads: 0 for one per processor.  Memory: 4 MB
-   per thread, 2 bytes per sample of each item compared in one step, for up to three targets 8 more, and for
-   targets of up to 17 s in all another 100.  NULL, and err says why: batch or samples out of range, memory is
-   out. */
+/* For `batch` targets of `samples` samples each.  threads: 0 for one per processor.  Memory: 3 MB
+   per thread, for targets of up to 17 s in all 100 bytes per sample, and, touched by forward and backward and only
+   where no memory is lent, 2 bytes per sample of each item compared in one step and 16 per sample of one item for
+   each thread.  NULL, and err says why: batch or samples out of range, memory is out. */
 dv_loss* dv_loss_new(size_t batch, size_t samples, int threads, dv_error* err);
 void dv_loss_free(dv_loss* loss);
+
+/* Memory in place of the loss's own for what one step needs from forward to backward, as far as it reaches; nobody
+   else may write to it from the one to the other, and between them none is lent.  NULL: none. */
+void dv_loss_lend(dv_loss* loss, dv_real* memory, size_t bytes);
 
 /* Applies to the total of the next forward and to the next backward.  A weight may be 0: with a single 1
    backward gives that part's gradient. */
@@ -69,9 +73,9 @@ DV_NODISCARD dv_status dv_loss_set_target_rows(dv_loss* loss, const dv_real* con
 DV_NODISCARD dv_status dv_loss_forward(dv_loss* loss, const dv_real* pred, size_t stride, const size_t* items,
                                        size_t count, dv_loss_values* values);
 
-/* ADDS dtotal/dpred to grad, whose rows are `stride` apart as pred's; pred is still what the last forward saw.
-   DV_ERR_ARG: no successful forward since new, set_target or set_wrap_rows. */
-DV_NODISCARD dv_status dv_loss_backward(dv_loss* loss, const dv_real* pred, size_t stride, dv_real* grad);
+/* Replaces pred, which holds what the last forward saw, by dtotal/dpred.  DV_ERR_ARG: no successful forward since
+   new, set_target or set_wrap_rows. */
+DV_NODISCARD dv_status dv_loss_backward(dv_loss* loss, dv_real* pred, size_t stride);
 
 #ifdef __cplusplus
 }

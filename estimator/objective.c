@@ -20,7 +20,7 @@ struct dv_objective {
   size_t chunks, dropped, batch;
   const dv_real** x;
   const dv_real** target; /* rows of all chunks, in the stems */
-  dv_real *pred, *grad;   /* rows of the batch */
+  dv_real* pred;          /* rows of the batch, later the loss's gradient */
   dv_chain* chain;
   dv_loss* loss;
 };
@@ -33,7 +33,6 @@ void dv_objective_free(dv_objective* o)
   dv_fft_release(o->heads);
   free(o->target);
   dv_fft_release(o->pred);
-  dv_fft_release(o->grad);
   dv_chain_free(o->chain);
   dv_loss_free(o->loss);
   free(o);
@@ -152,10 +151,12 @@ static dv_status prepare(dv_objective* o, dv_error* err)
   const dv_chain_config chain = {DV_MODEL_RATE_HZ, o->samples, o->warmup, o->batch, c->threads};
   status = dv_chain_new(&chain, &o->chain, err);
   if (status) return status;
+  size_t idle_bytes;
+  dv_real* idle = dv_chain_idle_memory(o->chain, &idle_bytes);
+  dv_loss_lend(o->loss, idle, idle_bytes);
   o->x = calloc(o->batch, sizeof *o->x);
   o->pred = dv_fft_alloc(2 * o->batch * o->wanted);
-  o->grad = dv_fft_alloc(2 * o->batch * o->wanted);
-  if (!o->x || !o->pred || !o->grad) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", o->batch);
+  if (!o->x || !o->pred) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", o->batch);
   return DV_OK;
 }
 
@@ -209,9 +210,8 @@ dv_status dv_objective_evaluate(dv_objective* o, const double raw[DV_PARAM_COUNT
   if (!status && !isfinite(values->total)) status = DV_ERR_NONFINITE;
   if (status || !grad_raw) return status;
   memset(&grad, 0, sizeof grad);
-  memset(o->grad, 0, 2 * count * o->wanted * sizeof *o->grad);
-  status = dv_loss_backward(o->loss, o->pred, o->wanted, o->grad);
-  if (!status) status = dv_chain_backward(o->chain, &params, o->x, count, o->grad, delay_gradient, &grad, NULL);
+  status = dv_loss_backward(o->loss, o->pred, o->wanted);
+  if (!status) status = dv_chain_backward(o->chain, &params, o->x, count, o->pred, delay_gradient, &grad, NULL);
   if (status) return status;
   grad.log_damp -= 2.0 * damping_error(params.log_damp) * exp(params.log_damp);
   memset(grad_raw, 0, DV_PARAM_COUNT * sizeof *grad_raw);

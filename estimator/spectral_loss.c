@@ -71,11 +71,16 @@ typedef struct {
   size_t stride;
 } rows_view;
 
+/* An item's two rows. */
+typedef struct {
+  const dv_real *left, *right;
+} stereo;
+
 struct dv_spectral_loss {
   size_t batch, samples, lane, units, count;
   int threads;
   dv_stft* stft[RESOLUTIONS];
-  rows_view target, pred;
+  rows_view target;
   size_t* items;    /* of the last forward */
   bin_values* kept; /* [item][unit][resolution][step][bin] of the targets; NULL where they are too many */
   sums* parts;      /* [i][unit][resolution] of the last forward */
@@ -231,17 +236,20 @@ static void reflect(const dv_spectral_loss* s, ptrdiff_t start, double* y)
   for (ptrdiff_t i = n; i < end; ++i) y[i - start] = i < n + PAD ? y[2 * (n - 1) - i - start] : 0.0;
 }
 
-static const dv_real* row_at(rows_view view, size_t r) { return view.row ? view.row[r] : view.first + r * view.stride; }
+static stereo item_at(rows_view view, size_t item)
+{
+  if (view.row) return (stereo){view.row[2 * item], view.row[2 * item + 1]};
+  return (stereo){view.first + 2 * item * view.stride, view.first + (2 * item + 1) * view.stride};
+}
 
 /* The A-weighted middle (side 0) or side (side 1) of the samples that a unit's frames read, into t->samples[side]. */
-static void weight_unit(const dv_spectral_loss* s, const dv_real* left, const dv_real* right, int side, size_t unit,
-                        scratch* t)
+static void weight_unit(const dv_spectral_loss* s, stereo signal, int side, size_t unit, scratch* t)
 {
   const ptrdiff_t start = unit_start(s, unit), wanted = start - DV_A_WEIGHTING_BLOCK;
   const size_t end = least(s->samples, (size_t)(start + (ptrdiff_t)unit_reach(s)));
   double x[BLOCK_INPUT], *y = t->samples[side] + MARGIN;
   for (size_t at = wanted < 0 ? 0 : (size_t)wanted; at < end; at += BLOCK) {
-    mix_block(left, right, side ? -1.0 : 1.0, at, s->samples, x);
+    mix_block(signal.left, signal.right, side ? -1.0 : 1.0, at, s->samples, x);
     dv_a_weighting_filter(x + HALO, y + ((ptrdiff_t)at - start), least(end - at, BLOCK));
   }
   reflect(s, start, y);
@@ -264,11 +272,10 @@ static DV_HOT void add_lanes(const dv_frames* lanes, size_t lane, size_t reach, 
     for (size_t i = 0; i < reach; ++i) y[l * lane + i] += lanes[i][l];
 }
 
-static void load_unit(const dv_spectral_loss* s, rows_view view, size_t item, size_t unit, scratch* t,
-                      dv_frames* const lanes[2])
+static void load_unit(const dv_spectral_loss* s, stereo signal, size_t unit, scratch* t, dv_frames* const lanes[2])
 {
   for (int side = 0; side < 2; ++side) {
-    weight_unit(s, row_at(view, 2 * item), row_at(view, 2 * item + 1), side, unit, t);
+    weight_unit(s, signal, side, unit, t);
     to_lanes(t->samples[side] + MARGIN, s->lane, lane_reach(s), lanes[side]);
   }
 }
@@ -297,7 +304,7 @@ static DV_HOT void add_channels(const double* restrict m, const double* restrict
 }
 
 /* Takes a unit's gradient with respect to its lanes back to left and right. */
-static void unload_unit(const dv_spectral_loss* s, size_t unit, scratch* t, dv_real* left, size_t stride)
+static void unload_unit(const dv_spectral_loss* s, size_t unit, scratch* t, dv_real* left, dv_real* right)
 {
   const ptrdiff_t start = unit_start(s, unit), first = start - DV_A_WEIGHTING_BLOCK - HALO;
   const size_t end = least(s->samples, (size_t)(start + (ptrdiff_t)unit_reach(s) + HALO));
@@ -311,7 +318,7 @@ static void unload_unit(const dv_spectral_loss* s, size_t unit, scratch* t, dv_r
     const size_t n = least(end - at, BLOCK);
     for (int side = 0; side < 2; ++side)
       dv_a_weighting_filter(t->samples[side] + MARGIN + ((ptrdiff_t)at - start), weighted[side], n);
-    add_channels(weighted[0], weighted[1], n, left + at, left + stride + at);
+    add_channels(weighted[0], weighted[1], n, left + at, right + at);
   }
 }
 
@@ -476,10 +483,10 @@ static const bin_values* transform_both(const dv_spectral_loss* s, const place* 
 }
 
 /* Target and prediction of a unit, A-weighted, into t. */
-static void load_both(const dv_spectral_loss* s, size_t i, size_t unit, scratch* t)
+static void load_both(const dv_spectral_loss* s, stereo pred, size_t i, size_t unit, scratch* t)
 {
-  if (!s->kept) load_unit(s, s->target, s->items[i], unit, t, t->target);
-  load_unit(s, s->pred, i, unit, t, t->pred);
+  if (!s->kept) load_unit(s, item_at(s->target, s->items[i]), unit, t, t->target);
+  load_unit(s, pred, unit, t, t->pred);
 }
 
 static void sum_unit(const dv_spectral_loss* s, size_t i, size_t unit, int r, scratch* t, sums* out)
@@ -506,10 +513,10 @@ static sums* parts_of(const dv_spectral_loss* s, size_t i, size_t unit)
   return s->parts + (i * s->units + unit) * RESOLUTIONS;
 }
 
-static void compare_unit(const dv_spectral_loss* s, size_t i, size_t unit)
+static void compare_unit(const dv_spectral_loss* s, stereo pred, size_t i, size_t unit)
 {
   scratch* t = my_scratch(s);
-  load_both(s, i, unit, t);
+  load_both(s, pred, i, unit, t);
   for (int r = 0; r < RESOLUTIONS; ++r) sum_unit(s, i, unit, r, t, &parts_of(s, i, unit)[r]);
 }
 
@@ -538,26 +545,26 @@ static double part_value(const dv_spectral_loss* s, int r, const sums* total, in
   return sqrt(total->squares[part] / total->target[part]) + total->logs[part] / part_count(s, r, part);
 }
 
-static void compare_all(dv_spectral_loss* s)
+static void compare_all(dv_spectral_loss* s, rows_view pred)
 {
 #pragma omp taskgroup
   for (size_t j = 0; j < s->count * s->units; ++j)
 #pragma omp task default(shared) firstprivate(j)
-    compare_unit(s, j / s->units, j % s->units);
+    compare_unit(s, item_at(pred, j / s->units), j / s->units, j % s->units);
 }
 
 void dv_spectral_loss_forward(dv_spectral_loss* s, const dv_real* pred, size_t stride, const size_t* items,
                               size_t count, dv_spectral_values* values)
 {
+  const rows_view view = {NULL, pred, stride};
   s->count = count;
-  s->pred = (rows_view){NULL, pred, stride};
   for (size_t i = 0; i < count; ++i) s->items[i] = items ? items[i] : i;
   if (dv_team_running()) {
-    compare_all(s);
+    compare_all(s, view);
   } else {
 #pragma omp parallel num_threads(s->threads)
 #pragma omp single
-    compare_all(s);
+    compare_all(s, view);
   }
   *values = (dv_spectral_values){0};
   for (int r = 0; r < RESOLUTIONS; ++r) {
@@ -570,7 +577,7 @@ void dv_spectral_loss_forward(dv_spectral_loss* s, const dv_real* pred, size_t s
 static void keep_unit(const dv_spectral_loss* s, size_t item, size_t unit)
 {
   scratch* t = my_scratch(s);
-  load_unit(s, s->target, item, unit, t, t->target);
+  load_unit(s, item_at(s->target, item), unit, t, t->target);
   for (int r = 0; r < RESOLUTIONS; ++r)
     for (size_t step = 0; step < step_count(s, r); ++step) {
       dv_frames active[2];
@@ -663,47 +670,54 @@ static void part_slopes(const dv_spectral_loss* s, int r, dv_spectral_values wei
 
 typedef slopes all_slopes[RESOLUTIONS][PARTS];
 
-static void differentiate_unit(const dv_spectral_loss* s, const all_slopes* w, size_t i, size_t unit, dv_real* grad,
-                               size_t stride)
+/* What one item's gradient is made of, and its rows. */
+typedef struct {
+  size_t i;
+  stereo pred;
+  dv_real *left, *right;
+  all_slopes slopes;
+} item_gradient;
+
+static void differentiate_unit(const dv_spectral_loss* s, const item_gradient* g, size_t unit)
 {
   scratch* t = my_scratch(s);
-  load_both(s, i, unit, t);
+  load_both(s, g->pred, g->i, unit, t);
   for (int side = 0; side < 2; ++side) memset(t->gradient[side], 0, lane_reach(s) * sizeof(dv_frames));
   for (int r = 0; r < RESOLUTIONS; ++r) {
     const dv_stft* stft = s->stft[r];
     for (size_t step = 0; step < step_count(s, r); ++step) {
       dv_frames active[2];
       if (!active_frames(s, r, unit, step, active)) break;
-      const bin_values* magnitudes = transform_both(s, &(place){i, unit, r, step}, active, t);
-      cotangents((*w)[r], dv_stft_positions(stft), dv_stft_size(stft), magnitudes, t->spectra);
+      const bin_values* magnitudes = transform_both(s, &(place){g->i, unit, r, step}, active, t);
+      cotangents(g->slopes[r], dv_stft_positions(stft), dv_stft_size(stft), magnitudes, t->spectra);
       for (int side = 0; side < 2; ++side)
         dv_stft_backward(stft, t->spectra[side], t->gradient[side] + step_start(s, r, step));
     }
   }
-  unload_unit(s, unit, t, grad + 2 * i * stride, stride);
+  unload_unit(s, unit, t, g->left, g->right);
 }
 
 /* Neighbouring units overlap in the samples that they write: first all even ones, then the odd ones. */
-static void differentiate_all(const dv_spectral_loss* s, const all_slopes* w, dv_real* grad, size_t stride)
+static void differentiate_all(const dv_spectral_loss* s, const item_gradient* g)
 {
   for (size_t odd = 0; odd < 2; ++odd) {
-    const size_t units = (s->units + 1 - odd) / 2;
 #pragma omp taskgroup
-    for (size_t j = 0; j < s->count * units; ++j)
-#pragma omp task default(shared) firstprivate(j)
-      differentiate_unit(s, w, j / units, 2 * (j % units) + odd, grad, stride);
+    for (size_t unit = odd; unit < s->units; unit += 2)
+#pragma omp task default(shared) firstprivate(unit)
+      differentiate_unit(s, g, unit);
   }
 }
 
-void dv_spectral_loss_backward(dv_spectral_loss* s, dv_spectral_values weights, dv_real* grad, size_t stride)
+void dv_spectral_loss_backward(const dv_spectral_loss* s, dv_spectral_values weights, size_t i, const dv_real* pred,
+                               size_t stride, dv_real* grad)
 {
-  all_slopes w;
-  for (int r = 0; r < RESOLUTIONS; ++r) part_slopes(s, r, weights, w[r]);
+  item_gradient g = {i, {pred, pred + stride}, grad, grad + s->samples, {{{0, 0}}}};
+  for (int r = 0; r < RESOLUTIONS; ++r) part_slopes(s, r, weights, g.slopes[r]);
   if (dv_team_running()) {
-    differentiate_all(s, (const all_slopes*)&w, grad, stride);
+    differentiate_all(s, &g);
     return;
   }
 #pragma omp parallel num_threads(s->threads)
 #pragma omp single
-  differentiate_all(s, (const all_slopes*)&w, grad, stride);
+  differentiate_all(s, &g);
 }

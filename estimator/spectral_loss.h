@@ -53,13 +53,16 @@ void dv_spectral_loss_set_target(dv_spectral_loss* loss, const dv_real* target, 
 void dv_spectral_loss_set_target_rows(dv_spectral_loss* loss, const dv_real* const* rows);
 
 /* pred: `count` items; the i-th is compared with target items[i], or i where items is NULL.
-   count is 1 to batch.  pred is borrowed until backward.  Non-finite samples give non-finite values.  Within
-   an OpenMP team of at most `threads` the work is shared as tasks of that team; so in backward. */
+   count is 1 to batch.  Non-finite samples give non-finite values.  Within an OpenMP team of at most `threads` the
+   work is shared as tasks of that team; so in backward. */
 void dv_spectral_loss_forward(dv_spectral_loss* loss, const dv_real* pred, size_t stride, const size_t* items,
                               size_t count, dv_spectral_values* values);
 
-/* ADDS weights.lr dlr/dpred + weights.ms dms/dpred of the last forward to grad, laid out as pred was. */
-void dv_spectral_loss_backward(dv_spectral_loss* loss, dv_spectral_values weights, dv_real* grad, size_t stride);
+/* ADDS weights.lr dlr/dpred + weights.ms dms/dpred of item i of the last forward to grad: its left row of `samples`
+   values, then its right one.  pred: the item's left row as forward saw it; the right one begins at pred + stride.
+   The threads of one team may each differentiate an item of their own. */
+void dv_spectral_loss_backward(const dv_spectral_loss* loss, dv_spectral_values weights, size_t i, const dv_real* pred,
+                               size_t stride, dv_real* grad);
 
 #ifdef __cplusplus
 }

@@ -57,22 +57,21 @@ static dv_status run_response(golden_case* g, const mono_case* m, const dv_chain
   const dv_fft* fft = dv_response_fft(r);
   const size_t bins = dv_fft_size(fft) / 2 + 1, reals = dv_fft_reals(dv_fft_size(fft));
   dv_real *x = golden_signal(g, m->x, 0, reals), *y = golden_alloc(g, 2 * reals), *gx = golden_alloc(g, reals);
-  dv_real* cross[2];
+  dv_real *spectrum = golden_alloc(g, reals), *product = golden_alloc(g, reals), *g_spectrum = golden_alloc(g, reals);
+  dv_real* const cross[2] = {golden_alloc(g, reals), golden_alloc(g, reals)};
   dv_response_forward(r, c);
-  dv_fft_forward(fft, x, x);
+  dv_fft_forward(fft, x, spectrum);
   for (int ch = 0; ch < 2; ++ch) {
-    dv_real* row = y + (size_t)ch * reals;
-    dv_spectrum_multiply(x, dv_response_spectrum(r, ch), bins, row);
-    dv_fft_inverse(fft, row, row);
+    dv_spectrum_multiply(spectrum, dv_response_spectrum(r, ch), bins, product);
+    dv_fft_inverse(fft, product, x);
+    memcpy(y + (size_t)ch * reals, x, dv_fft_size(fft) * sizeof *y);
 
-    dv_real *upstream = golden_signal(g, m->g, (size_t)ch, reals), *back = golden_alloc(g, reals);
-    dv_fft_forward(fft, upstream, upstream);
-    dv_spectrum_multiply_conj(upstream, dv_response_spectrum(r, ch), bins, back);
-    for (size_t i = 0; i < reals; ++i) gx[i] += back[i];
-    dv_spectrum_multiply_conj(upstream, x, bins, upstream);
-    cross[ch] = upstream;
+    dv_fft_forward(fft, golden_signal(g, m->g, (size_t)ch, reals), cross[ch]);
+    dv_spectrum_multiply_conj(cross[ch], dv_response_spectrum(r, ch), bins, product);
+    for (size_t i = 0; i < reals; ++i) g_spectrum[i] += product[i];
+    dv_spectrum_multiply_conj(cross[ch], spectrum, bins, cross[ch]);
   }
-  dv_fft_inverse(fft, gx, gx);
+  dv_fft_inverse(fft, g_spectrum, gx);
   dv_response_backward(r, c, cross, gradient, log_damp, gc, g_log_damp);
   dv_response_free(r);
   golden_judge(g, "y", golden_error(y, reals, m->want_y), GOLDEN_OUTPUT_LIMIT);
@@ -116,8 +115,9 @@ static dv_status judge_impulse_responses(golden_case* g, const dv_reverb_coefs* 
   if (status) return status;
   dv_reverb_response* r = dv_reverb_response_new(golden_rate_hz(g), SIZE_MAX, thread_count());
   if (!r) return dv_fail(err, DV_ERR_NOMEM, "%s: out of memory", g->dir);
-  const size_t n = dv_reverb_response_length(r);
-  dv_real* const h[2][2] = {{golden_alloc(g, n), golden_alloc(g, n)}, {golden_alloc(g, n), golden_alloc(g, n)}};
+  const size_t n = dv_reverb_response_length(r), room = dv_reverb_response_reals(r);
+  dv_real* const h[2][2] = {{golden_alloc(g, room), golden_alloc(g, room)},
+                            {golden_alloc(g, room), golden_alloc(g, room)}};
   dv_reverb_response_forward(r, c, h);
   dv_reverb_response_free(r);
   dv_real* picked = golden_alloc(g, 2 * index->count);

@@ -182,6 +182,34 @@ static void test_only_training_moves_the_damping(void** state)
   dv_chain_free(chain);
 }
 
+static void poison(dv_chain* chain)
+{
+  size_t bytes;
+  dv_real* idle = dv_chain_idle_memory(chain, &bytes);
+  assert_true(bytes > 0);
+  for (size_t i = 0; i < bytes / sizeof *idle; ++i) idle[i] = (dv_real)NAN;
+}
+
+static void test_idle_memory_may_serve_others(void** state)
+{
+  const fixture* f = *state;
+  static const size_t batches[] = {3, BATCH};
+  for (size_t k = 0; k < 2; ++k) {
+    const size_t count = batches[k];
+    dv_real* gx[BATCH];
+    dv_chain* chain = open_chain(0, count, 2);
+    run(chain, f, 0, count, 0, &first);
+    memset(&second, 0, sizeof second);
+    for (size_t i = 0; i < count; ++i) gx[i] = second.gx[i];
+    poison(chain);
+    assert_int_equal(dv_chain_forward(chain, &f->p, f->x, count, second.y), DV_OK);
+    poison(chain);
+    assert_int_equal(dv_chain_backward(chain, &f->p, f->x, count, f->gy, DV_DELAY_TRAIN, &second.gp, gx), DV_OK);
+    assert_memory_equal(&first, &second, sizeof first);
+    dv_chain_free(chain);
+  }
+}
+
 /* Backward consumes what forward kept: a second one, or one for another number of chunks, would be wrong. */
 static void test_backward_wants_its_own_forward(void** state)
 {
@@ -346,6 +374,7 @@ int main(void)
     cmocka_unit_test_setup(test_warmup_only_leaves_out, setup),
     cmocka_unit_test_setup(test_backward_adds_and_may_leave_out_inputs, setup),
     cmocka_unit_test_setup(test_only_training_moves_the_damping, setup),
+    cmocka_unit_test_setup(test_idle_memory_may_serve_others, setup),
     cmocka_unit_test_setup(test_backward_wants_its_own_forward, setup),
     cmocka_unit_test_setup(test_a_neutral_chain_is_transparent, setup),
     cmocka_unit_test_setup(test_a_single_sample_can_be_a_chunk, setup),

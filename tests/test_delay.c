@@ -29,7 +29,7 @@ static void respond(const dv_delay_coefs* c, dv_real* odd, dv_real* even)
 static void test_echoes_come_at_multiples_of_the_delay(void** state)
 {
   (void)state;
-  static dv_real odd[N], even[N];
+  _Alignas(64) static dv_real odd[N], even[N];
   const dv_delay_coefs c = plain(700.0, 0.8);
   respond(&c, odd, even);
   for (int n = 0; n < N; ++n) {
@@ -43,7 +43,7 @@ static void test_echoes_come_at_multiples_of_the_delay(void** state)
 static void test_no_feedback_leaves_one_echo(void** state)
 {
   (void)state;
-  static dv_real odd[N], even[N];
+  _Alignas(64) static dv_real odd[N], even[N];
   const dv_delay_coefs c = plain(333.0, 0.0);
   respond(&c, odd, even);
   for (int n = 0; n < N; ++n) {
@@ -55,7 +55,7 @@ static void test_no_feedback_leaves_one_echo(void** state)
 static void test_a_fractional_delay_is_a_sinc(void** state)
 {
   (void)state;
-  static dv_real odd[N], even[N];
+  _Alignas(64) static dv_real odd[N], even[N];
   const dv_delay_coefs c = plain(450.3, 0.0);
   respond(&c, odd, even);
   for (int n = 0; n < N; ++n) assert_close((double)odd[n], sin(M_PI * (n - 450.3)) / (M_PI * (n - 450.3)), 0.0, EPS);
@@ -65,7 +65,7 @@ static void test_a_fractional_delay_is_a_sinc(void** state)
 static void test_echoes_pass_the_lowpass(void** state)
 {
   (void)state;
-  static dv_real odd[N], even[N];
+  _Alignas(64) static dv_real odd[N], even[N];
   dv_delay_coefs c = plain(2600.0, 0.5);
   dv_lowpass_coeffs(&(dv_pass_params){300.0, 1.3}, RATE_HZ, &c.lowpass);
   respond(&c, odd, even);
@@ -86,7 +86,7 @@ static void test_echoes_pass_the_lowpass(void** state)
 static void test_keep_only_shortens(void** state)
 {
   (void)state;
-  static dv_real odd[N], even[N], odd_short[100], even_short[100];
+  _Alignas(64) static dv_real odd[N], even[N], odd_short[N], even_short[N];
   dv_delay_coefs c = plain(40.7, 0.6);
   dv_delay_response* r = dv_delay_response_new(RATE_HZ, 100);
   assert_non_null(r);
@@ -94,8 +94,8 @@ static void test_keep_only_shortens(void** state)
   dv_delay_response_forward(r, &c, odd_short, even_short);
   dv_delay_response_free(r);
   respond(&c, odd, even);
-  assert_memory_equal(odd, odd_short, sizeof odd_short);
-  assert_memory_equal(even, even_short, sizeof even_short);
+  assert_memory_equal(odd, odd_short, 100 * sizeof *odd);
+  assert_memory_equal(even, even_short, 100 * sizeof *even);
 }
 
 static void test_every_rate_has_four_seconds(void** state)
@@ -118,7 +118,7 @@ typedef struct {
 static void test_training_changes_the_delays_gradient_only_and_backward_adds(void** state)
 {
   (void)state;
-  static dv_real odd[N], even[N], g_odd[N], g_even[N];
+  _Alignas(64) static dv_real odd[N], even[N], g_odd[N], g_even[N];
   uint64_t seed = 41;
   gradients g = {.c = plain(500.4, 0.7)};
   dv_lowpass_coeffs(&(dv_pass_params){600.0, 0.8}, RATE_HZ, &g.c.lowpass);
@@ -148,7 +148,7 @@ static void test_training_changes_the_delays_gradient_only_and_backward_adds(voi
 static void test_a_silent_pulse_has_finite_gradients(void** state)
 {
   (void)state;
-  static dv_real odd[N], even[N], g[N];
+  _Alignas(64) static dv_real odd[N], even[N], g[N];
   dv_delay_coefs c = plain(500.0, 0.7), gc = {0};
   double damp = 0.0;
   c.lowpass = (dv_biquad){0};

@@ -132,6 +132,14 @@ static void test_values_follow_the_definition(void** state)
   }
 }
 
+/* ADDS the gradient of the first `count` items. */
+static void backward(const fixture* f, const dv_dynamics_loss* loss, size_t count, dv_real* grad)
+{
+  const size_t part = 2 * f->samples;
+  for (size_t i = 0; i < count; ++i)
+    dv_dynamics_loss_backward(loss, f->weights, i, f->pred + i * part, f->samples, grad + i * part);
+}
+
 static void test_backward_matches_finite_differences(void** state)
 {
   (void)state;
@@ -143,7 +151,7 @@ static void test_backward_matches_finite_differences(void** state)
       f.weights = weights[w];
       dv_real* grad = calloc(values_of(&f), sizeof *grad);
       (void)value(f.pred, &f);
-      dv_dynamics_loss_backward(f.loss, f.weights, f.pred, grad, f.samples);
+      backward(&f, f.loss, ITEMS, grad);
       assert_gradient(value, &f, f.pred, grad, values_of(&f), 2);
       free(grad);
       fixture_free(&f);
@@ -158,8 +166,8 @@ static void test_backward_accumulates(void** state)
   dv_real* offset = calloc(values_of(&f), sizeof *offset);
   for (size_t i = 0; i < values_of(&f); ++i) offset[i] = 1;
   (void)value(f.pred, &f);
-  dv_dynamics_loss_backward(f.loss, f.weights, f.pred, grad, f.samples);
-  dv_dynamics_loss_backward(f.loss, f.weights, f.pred, offset, f.samples);
+  backward(&f, f.loss, ITEMS, grad);
+  backward(&f, f.loss, ITEMS, offset);
   for (size_t i = 0; i < values_of(&f); ++i) assert_close((double)offset[i], 1.0 + (double)grad[i], 3e-7, 0.0);
   free(grad);
   free(offset);
@@ -175,7 +183,7 @@ static void check_silence(bool silent_target, bool silent_pred)
   const double v = value(f.pred, &f);
   assert_true(isfinite(v));
   assert_true((v == 0.0) == (silent_target && silent_pred));
-  dv_dynamics_loss_backward(f.loss, f.weights, f.pred, grad, f.samples);
+  backward(&f, f.loss, ITEMS, grad);
   assert_rows_finite(grad, values_of(&f));
   for (size_t i = 0; silent_pred && i < values_of(&f); ++i) assert_true(grad[i] == 0); /* below the floor */
   free(grad);
@@ -197,12 +205,12 @@ static void test_threads_do_not_change_a_bit(void** state)
   dv_real* want = calloc(values_of(&f), sizeof *want);
   dv_dynamics_values one, v;
   dv_dynamics_loss_forward(f.loss, f.pred, f.samples, NULL, ITEMS, &one);
-  dv_dynamics_loss_backward(f.loss, f.weights, f.pred, want, f.samples);
+  backward(&f, f.loss, ITEMS, want);
   for (int threads = 2; threads <= 4; ++threads) {
     dv_dynamics_loss* loss = loss_for(f.target, ITEMS, f.samples, threads);
     dv_real* got = calloc(values_of(&f), sizeof *got);
     dv_dynamics_loss_forward(loss, f.pred, f.samples, NULL, ITEMS, &v);
-    dv_dynamics_loss_backward(loss, f.weights, f.pred, got, f.samples);
+    backward(&f, loss, ITEMS, got);
     assert_memory_equal(&v, &one, sizeof v);
     assert_rows_equal(got, want, values_of(&f));
     free(got);
@@ -225,9 +233,9 @@ static void test_items_choose_targets(void** state)
   for (size_t i = 0; i < 2; ++i) memcpy(picked + i * part, f.target + chosen[i] * part, part * sizeof *picked);
   dv_dynamics_loss* loss = loss_for(picked, 2, f.samples, 1);
   dv_dynamics_loss_forward(f.loss, f.pred, f.samples, chosen, 2, &v);
-  dv_dynamics_loss_backward(f.loss, f.weights, f.pred, got, f.samples);
+  backward(&f, f.loss, 2, got);
   dv_dynamics_loss_forward(loss, f.pred, f.samples, NULL, 2, &w);
-  dv_dynamics_loss_backward(loss, f.weights, f.pred, want, f.samples);
+  backward(&f, loss, 2, want);
   assert_memory_equal(&v, &w, sizeof v);
   assert_rows_equal(got, want, 2 * part);
   dv_dynamics_loss_free(loss);

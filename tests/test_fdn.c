@@ -12,6 +12,9 @@ enum { LINES = DV_FDN_LINES };
 static const double RATE_HZ = 44100.0;
 #define EPS (sizeof(dv_real) == 4 ? 2e-6 : 1e-11)
 
+/* Rows for a reverb response at 44.1 kHz or less, aligned. */
+enum { ROOM = 529216 };
+
 static dv_reverb_params random_reverb(uint64_t seed)
 {
   dv_chain_params p;
@@ -130,7 +133,7 @@ static void test_response_is_the_recursions(void** state)
   enum { KEEP = 20000 };
   static const double rates[] = {44100.0, 32000.0};
   static double left[KEEP], right[KEEP];
-  static dv_real memory[4][KEEP];
+  _Alignas(64) static dv_real memory[4][ROOM];
   for (size_t k = 0; k < sizeof rates / sizeof *rates; ++k) {
     dv_reverb_params p = random_reverb(5);
     dv_reverb_coefs c;
@@ -141,6 +144,7 @@ static void test_response_is_the_recursions(void** state)
     dv_reverb_response* r = dv_reverb_response_new(rates[k], KEEP, 1);
     assert_non_null(r);
     assert_int_equal(dv_reverb_response_length(r), KEEP);
+    assert_in_range(dv_reverb_response_reals(r), KEEP, ROOM);
     dv_reverb_response_forward(r, &c, h);
     dv_reverb_response_free(r);
     for (int in = 0; in < 2; ++in) {
@@ -175,53 +179,53 @@ static void test_spectrum_does_not_depend_on_how_bins_are_split(void** state)
   dv_fft_release(phase);
 }
 
-static void gradient_with(int threads, const dv_reverb_coefs* c, dv_real* const h[2][2], const dv_real* const gh[2][2],
-                          size_t keep, dv_reverb_coefs* gc)
+static void fill_rows(uint64_t seed, size_t count, dv_real rows[4][ROOM])
 {
-  dv_reverb_response* r = dv_reverb_response_new(8000.0, keep, threads);
-  assert_non_null(r);
-  dv_reverb_response_forward(r, c, h);
+  for (int i = 0; i < 4; ++i)
+    for (size_t n = 0; n < count; ++n) rows[i][n] = (dv_real)dv_rand(&seed);
+}
+
+/* h and, ADDED to *gc, the gradient for seeded cotangents of it. */
+static void respond(dv_reverb_response* r, const dv_reverb_coefs* c, dv_real h[4][ROOM], dv_reverb_coefs* gc)
+{
+  _Alignas(64) static dv_real g[4][ROOM];
+  dv_real* const to[2][2] = {{h[0], h[1]}, {h[2], h[3]}};
+  dv_real* const gh[2][2] = {{g[0], g[1]}, {g[2], g[3]}};
+  fill_rows(71, dv_reverb_response_length(r), g);
+  dv_reverb_response_forward(r, c, to);
   dv_reverb_response_backward(r, c, gh, gc);
-  dv_reverb_response_free(r);
 }
 
 static void test_response_and_gradient_do_not_depend_on_threads(void** state)
 {
   (void)state;
   enum { KEEP = 4000 };
-  static dv_real one[4][KEEP], two[4][KEEP], g[4][KEEP];
-  dv_real* const a[2][2] = {{one[0], one[1]}, {one[2], one[3]}};
-  dv_real* const b[2][2] = {{two[0], two[1]}, {two[2], two[3]}};
-  const dv_real* const gh[2][2] = {{g[0], g[1]}, {g[2], g[3]}};
+  _Alignas(64) static dv_real h[2][4][ROOM];
   const dv_reverb_params p = random_reverb(7);
-  dv_reverb_coefs c, g1 = {0}, g2 = {0};
-  uint64_t seed = 71;
+  dv_reverb_coefs c, g[2] = {{.eq = {{0}}}, {.eq = {{0}}}};
   dv_reverb_coeffs(&p, 8000.0, &c);
-  for (size_t i = 0; i < 4 * KEEP; ++i) (&g[0][0])[i] = (dv_real)dv_rand(&seed);
-  gradient_with(1, &c, a, gh, KEEP, &g1);
-  gradient_with(2, &c, b, gh, KEEP, &g2);
-  assert_memory_equal(one, two, sizeof one);
-  assert_memory_equal(&g1, &g2, sizeof g1);
+  for (int threads = 1; threads <= 2; ++threads) {
+    dv_reverb_response* r = dv_reverb_response_new(8000.0, KEEP, threads);
+    assert_non_null(r);
+    respond(r, &c, h[threads - 1], &g[threads - 1]);
+    dv_reverb_response_free(r);
+  }
+  for (int i = 0; i < 4; ++i) assert_memory_equal(h[0][i], h[1][i], KEEP * sizeof(dv_real));
+  assert_memory_equal(&g[0], &g[1], sizeof g[0]);
 }
 
 static void test_backward_adds(void** state)
 {
   (void)state;
-  enum { KEEP = 1000 };
-  static dv_real h[4][KEEP], g[4][KEEP];
-  dv_real* const to[2][2] = {{h[0], h[1]}, {h[2], h[3]}};
-  const dv_real* const gh[2][2] = {{g[0], g[1]}, {g[2], g[3]}};
+  _Alignas(64) static dv_real h[4][ROOM];
   const dv_reverb_params p = random_reverb(8);
-  dv_reverb_coefs c, once = {0}, twice = {0};
-  uint64_t seed = 81;
+  dv_reverb_coefs c, once = {.eq = {{0}}}, twice = {.eq = {{0}}};
   dv_reverb_coeffs(&p, 8000.0, &c);
-  for (size_t i = 0; i < 4 * KEEP; ++i) (&g[0][0])[i] = (dv_real)dv_rand(&seed);
-  dv_reverb_response* r = dv_reverb_response_new(8000.0, KEEP, 1);
+  dv_reverb_response* r = dv_reverb_response_new(8000.0, 1000, 1);
   assert_non_null(r);
-  dv_reverb_response_forward(r, &c, to);
-  dv_reverb_response_backward(r, &c, gh, &once);
-  dv_reverb_response_backward(r, &c, gh, &twice);
-  dv_reverb_response_backward(r, &c, gh, &twice);
+  respond(r, &c, h, &once);
+  respond(r, &c, h, &twice);
+  respond(r, &c, h, &twice);
   dv_reverb_response_free(r);
   assert_close(twice.fdn.mixing[1][3], 2.0 * once.fdn.mixing[1][3], 1e-12, 0.0);
   assert_close(twice.fdn.decay[7], 2.0 * once.fdn.decay[7], 1e-12, 0.0);
@@ -239,21 +243,18 @@ static void test_a_decay_of_zero_is_finite(void** state)
 {
   (void)state;
   enum { KEEP = 3000 };
-  static dv_real h[4][KEEP], g[4][KEEP];
-  dv_real* const to[2][2] = {{h[0], h[1]}, {h[2], h[3]}};
-  const dv_real* const gh[2][2] = {{g[0], g[1]}, {g[2], g[3]}};
+  _Alignas(64) static dv_real h[4][ROOM];
   dv_reverb_params p = random_reverb(9), gp = {0};
-  dv_reverb_coefs c, gc = {0};
+  dv_reverb_coefs c, gc = {.eq = {{0}}};
   for (int b = 0; b < DV_FDN_BANDS; ++b) p.decay[b] = 0.0;
   dv_reverb_coeffs(&p, 44100.0, &c);
-  for (size_t i = 0; i < 4 * KEEP; ++i) (&g[0][0])[i] = 1;
   dv_reverb_response* r = dv_reverb_response_new(44100.0, KEEP, 1);
   assert_non_null(r);
-  dv_reverb_response_forward(r, &c, to);
-  dv_reverb_response_backward(r, &c, gh, &gc);
+  respond(r, &c, h, &gc);
   dv_reverb_response_free(r);
   dv_reverb_coeffs_vjp(&p, 44100.0, &gc, &gp);
-  for (size_t i = 0; i < 4 * KEEP; ++i) assert_true(isfinite((&h[0][0])[i]));
+  for (int i = 0; i < 4; ++i)
+    for (size_t n = 0; n < KEEP; ++n) assert_true(isfinite(h[i][n]));
   for (size_t i = 0; i < sizeof gp / sizeof(double); ++i) assert_true(isfinite(((double*)&gp)[i]));
 }
 

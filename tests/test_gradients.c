@@ -296,11 +296,12 @@ static void test_gradients_of_panner(void** state)
 
 /* A low rate keeps the 4 s of response short; the low-pass stays below its clamp by its raw value. */
 #define DELAY_RATE_HZ 4000.0
-enum { DELAY_SAMPLES = 6000 };
+enum { DELAY_SAMPLES = 6000, DELAY_ROOM = 16000 };
 
 typedef struct {
   dv_delay_response* response;
-  dv_real odd[DELAY_SAMPLES], even[DELAY_SAMPLES], w[2][DELAY_SAMPLES], g_odd[DELAY_SAMPLES], g_even[DELAY_SAMPLES];
+  dv_real w[2][DELAY_SAMPLES];
+  _Alignas(64) dv_real odd[DELAY_ROOM], even[DELAY_ROOM], g_odd[DELAY_ROOM], g_even[DELAY_ROOM];
 } delay_case;
 
 /* Raw values of the test, with the low-pass frequency brought below 0.49 of the rate. */
@@ -363,6 +364,7 @@ static void test_gradients_of_delay(void** state)
   uint64_t seed = 3;
   d.response = dv_delay_response_new(DELAY_RATE_HZ, DELAY_SAMPLES);
   assert_non_null(d.response);
+  assert_int_equal(dv_delay_response_reals(d.response), DELAY_ROOM);
   fill(d.w[0], DELAY_SAMPLES, &seed);
   fill(d.w[1], DELAY_SAMPLES, &seed);
   check_effect(&(effect){"delay", delay_value, delay_gradient, &d, DELAY, DELAY_COUNT, SETTINGS, DELAY_RATE_HZ, 0.02});
@@ -379,7 +381,7 @@ enum { SURROGATE_N = 400 };
 typedef struct {
   dv_delay_coefs c;
   double log_damp;
-  dv_real w_odd[SURROGATE_N], w_even[SURROGATE_N];
+  _Alignas(64) dv_real w_odd[SURROGATE_N], w_even[SURROGATE_N];
 } surrogate_case;
 
 static double complex turn(double k, double n)
@@ -457,7 +459,7 @@ static void test_gradients_of_delay_in_training_are_the_damped_pulses(void** sta
                                {between(&seed, 5, 40), between(&seed, 0.5, 2)},
                                0.5,
                                0.5};
-    dv_real odd[SURROGATE_N], even[SURROGATE_N];
+    _Alignas(64) dv_real odd[SURROGATE_N], even[SURROGATE_N];
     dv_delay_coefs gc = {0};
     double g[2] = {0.0, 0.0};
     dv_gradcheck_point point;
@@ -546,11 +548,12 @@ static void test_gradients_of_fdn(void** state)
 
 /* The response with its EQ: 0.25 s kept. */
 #define REVERB_RATE_HZ 8000.0
-enum { REVERB_SAMPLES = 2000 };
+enum { REVERB_SAMPLES = 2000, REVERB_ROOM = 96016 };
 
 typedef struct {
   dv_reverb_response* response;
-  dv_real h[2][2][REVERB_SAMPLES], w[2][2][REVERB_SAMPLES];
+  dv_real w[2][2][REVERB_SAMPLES];
+  _Alignas(64) dv_real h[2][2][REVERB_ROOM];
 } reverb_case;
 
 static dv_status reverb_value(void* context, const double* raw, dv_gradcheck_point* point)
@@ -562,7 +565,8 @@ static dv_status reverb_value(void* context, const double* raw, dv_gradcheck_poi
   dv_params_from_raw(raw, &p);
   dv_reverb_coeffs(&p.reverb, REVERB_RATE_HZ, &c);
   dv_reverb_response_forward(r->response, &c, h);
-  point->value = dot(&r->w[0][0][0], &r->h[0][0][0], 4 * REVERB_SAMPLES);
+  point->value = 0.0;
+  for (int i = 0; i < 4; ++i) point->value += dot(r->w[i / 2][i % 2], r->h[i / 2][i % 2], REVERB_SAMPLES);
   return DV_OK;
 }
 
@@ -572,11 +576,12 @@ static dv_status reverb_gradient(void* context, const double* raw, double* gradi
   dv_gradcheck_point point;
   dv_chain_params p, gp = {0};
   dv_reverb_coefs c, gc = {0};
-  const dv_real* const w[2][2] = {{r->w[0][0], r->w[0][1]}, {r->w[1][0], r->w[1][1]}};
+  dv_real* const gh[2][2] = {{r->h[0][0], r->h[0][1]}, {r->h[1][0], r->h[1][1]}};
   const dv_status status = reverb_value(r, raw, &point);
+  for (int i = 0; i < 4; ++i) memcpy(gh[i / 2][i % 2], r->w[i / 2][i % 2], sizeof r->w[0][0]);
   dv_params_from_raw(raw, &p);
   dv_reverb_coeffs(&p.reverb, REVERB_RATE_HZ, &c);
-  dv_reverb_response_backward(r->response, &c, w, &gc);
+  dv_reverb_response_backward(r->response, &c, gh, &gc);
   dv_reverb_coeffs_vjp(&p.reverb, REVERB_RATE_HZ, &gc, &gp.reverb);
   dv_params_raw_vjp(raw, &gp, gradient);
   return status;
@@ -589,6 +594,7 @@ static void test_gradients_of_reverb_response(void** state)
   uint64_t seed = 6;
   r.response = dv_reverb_response_new(REVERB_RATE_HZ, REVERB_SAMPLES, 1);
   assert_non_null(r.response);
+  assert_true(dv_reverb_response_reals(r.response) <= REVERB_ROOM);
   fill(&r.w[0][0][0], 4 * REVERB_SAMPLES, &seed);
   check_effect(
     &(effect){"reverb", reverb_value, reverb_gradient, &r, REVERB, REVERB_COUNT, SLOW_SETTINGS, REVERB_RATE_HZ, 0.0});

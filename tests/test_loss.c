@@ -2,6 +2,7 @@
 #include "support/loss_test.h"
 
 #include "datasets/npy.h"
+#include "dsp/fft.h"
 #include "estimator/loss.h"
 
 #include <stdio.h>
@@ -35,6 +36,13 @@ static int teardown(void** state)
   free(f->pred);
   free(f);
   return 0;
+}
+
+static dv_real* copy(const dv_real* rows, size_t values)
+{
+  dv_real* out = malloc(values * sizeof *out);
+  assert_non_null(out);
+  return memcpy(out, rows, values * sizeof *out);
 }
 
 static dv_loss_weights only(int part) { return (dv_loss_weights){part == 0, part == 1, part == 2, part == 3}; }
@@ -95,10 +103,10 @@ static void test_golden_values_and_gradients(void** state)
   assert_int_equal(dv_loss_set_target(loss, target, samples), DV_OK);
   assert_int_equal(dv_loss_forward(loss, pred, samples, NULL, 1, &v), DV_OK);
   for (int part = 0; part < PARTS; ++part) {
-    dv_real *grad = calloc(2 * samples, sizeof *grad), *want = read_golden(names[part], &samples);
+    dv_real *grad = copy(pred, 2 * samples), *want = read_golden(names[part], &samples);
     assert_close(part_of(&v, part), values[part], is_double ? 1e-12 : 1e-7, 0.0);
     dv_loss_set_weights(loss, only(part));
-    assert_int_equal(dv_loss_backward(loss, pred, samples, grad), DV_OK);
+    assert_int_equal(dv_loss_backward(loss, grad, samples), DV_OK);
     assert_close(relative_error(grad, want, 2 * samples), 0.0, 0.0, is_double ? 1e-7 : part < 2 ? 1e-6 : 3e-4);
     free(grad);
     free(want);
@@ -125,25 +133,24 @@ static void test_total_is_the_weighted_sum(void** state)
   }
 }
 
-static void test_gradient_is_the_weighted_sum_and_accumulates(void** state)
+static void test_gradient_is_the_weighted_sum(void** state)
 {
   const fixture* f = *state;
   static const double weights[PARTS] = {1.0, 0.5, 0.5, 0.25};
-  dv_real *grad = calloc(VALUES, sizeof *grad), *part = calloc(VALUES, sizeof *part);
-  double* sum = calloc(VALUES, sizeof *sum);
+  dv_real* grad = copy(f->pred, VALUES);
+  dv_real* sum = calloc(VALUES, sizeof *sum);
   dv_loss_values v;
-  for (size_t i = 0; i < VALUES; ++i) grad[i] = 1;
   assert_int_equal(dv_loss_forward(f->loss, f->pred, SAMPLES, NULL, ITEMS, &v), DV_OK);
-  assert_int_equal(dv_loss_backward(f->loss, f->pred, SAMPLES, grad), DV_OK);
+  assert_int_equal(dv_loss_backward(f->loss, grad, SAMPLES), DV_OK);
   for (int p = 0; p < PARTS; ++p) {
-    memset(part, 0, VALUES * sizeof *part);
+    dv_real* part = copy(f->pred, VALUES);
     dv_loss_set_weights(f->loss, only(p));
-    assert_int_equal(dv_loss_backward(f->loss, f->pred, SAMPLES, part), DV_OK);
-    for (size_t i = 0; i < VALUES; ++i) sum[i] += weights[p] * (double)part[i];
+    assert_int_equal(dv_loss_backward(f->loss, part, SAMPLES), DV_OK);
+    for (size_t i = 0; i < VALUES; ++i) sum[i] += (dv_real)weights[p] * part[i];
+    free(part);
   }
-  for (size_t i = 0; i < VALUES; ++i) assert_close((double)grad[i], 1.0 + sum[i], 1e-6, 0.0);
+  assert_close(relative_error(grad, sum, VALUES), 0.0, 0.0, 1e-6);
   free(grad);
-  free(part);
   free(sum);
 }
 
@@ -152,23 +159,55 @@ static void test_stride_leaves_gaps_alone(void** state)
 {
   const fixture* f = *state;
   enum { STRIDE = SAMPLES + 7 };
-  dv_real *pred = calloc(2 * ITEMS * STRIDE, sizeof *pred), *wide = calloc(2 * ITEMS * STRIDE, sizeof *wide);
-  dv_real* grad = calloc(VALUES, sizeof *grad);
+  dv_real *wide = calloc(2 * ITEMS * STRIDE, sizeof *wide), *grad = copy(f->pred, VALUES);
   dv_loss_values v, w;
-  for (size_t i = 0; i < 2 * ITEMS * STRIDE; ++i) pred[i] = (dv_real)NAN;
-  for (size_t r = 0; r < 2 * ITEMS; ++r) memcpy(pred + r * STRIDE, f->pred + r * SAMPLES, SAMPLES * sizeof *pred);
+  for (size_t i = 0; i < 2 * ITEMS * STRIDE; ++i) wide[i] = (dv_real)NAN;
+  for (size_t r = 0; r < 2 * ITEMS; ++r) memcpy(wide + r * STRIDE, f->pred + r * SAMPLES, SAMPLES * sizeof *wide);
   assert_int_equal(dv_loss_forward(f->loss, f->pred, SAMPLES, NULL, ITEMS, &v), DV_OK);
-  assert_int_equal(dv_loss_backward(f->loss, f->pred, SAMPLES, grad), DV_OK);
-  assert_int_equal(dv_loss_forward(f->loss, pred, STRIDE, NULL, ITEMS, &w), DV_OK);
-  assert_int_equal(dv_loss_backward(f->loss, pred, STRIDE, wide), DV_OK);
+  assert_int_equal(dv_loss_backward(f->loss, grad, SAMPLES), DV_OK);
+  assert_int_equal(dv_loss_forward(f->loss, wide, STRIDE, NULL, ITEMS, &w), DV_OK);
+  assert_int_equal(dv_loss_backward(f->loss, wide, STRIDE), DV_OK);
   assert_memory_equal(&v, &w, sizeof v);
   for (size_t r = 0; r < 2 * ITEMS; ++r) {
     assert_rows_equal(wide + r * STRIDE, grad + r * SAMPLES, SAMPLES);
-    for (size_t i = SAMPLES; i < STRIDE; ++i) assert_true(wide[r * STRIDE + i] == 0);
+    for (size_t i = SAMPLES; i < STRIDE; ++i) assert_true(isnan(wide[r * STRIDE + i]));
   }
-  free(pred);
   free(wide);
   free(grad);
+}
+
+/* The gradient with `threads`, in memory of `lent` values. */
+static dv_real* gradient_in(const fixture* f, int threads, size_t lent)
+{
+  enum { GUARD = 64 };
+  dv_loss* loss = dv_loss_new(ITEMS, SAMPLES, threads, NULL);
+  dv_real *grad = copy(f->pred, VALUES), *memory = dv_fft_alloc(lent + GUARD);
+  dv_loss_values v;
+  assert_true(loss && memory);
+  for (size_t i = 0; i < lent + GUARD; ++i) memory[i] = 7;
+  assert_int_equal(dv_loss_set_target(loss, f->target, SAMPLES), DV_OK);
+  dv_loss_lend(loss, memory, lent * sizeof *memory);
+  assert_int_equal(dv_loss_forward(loss, f->pred, SAMPLES, NULL, ITEMS, &v), DV_OK);
+  assert_int_equal(dv_loss_backward(loss, grad, SAMPLES), DV_OK);
+  for (size_t i = lent; i < lent + GUARD; ++i) assert_true(memory[i] == 7);
+  dv_loss_free(loss);
+  dv_fft_release(memory);
+  return grad;
+}
+
+static void test_threads_and_lent_memory_do_not_change_a_bit(void** state)
+{
+  const fixture* f = *state;
+  /* nothing; not one thread's rows; two threads' rows and a few signs; enough for all */
+  static const size_t lent[] = {0, 3 * SAMPLES, 9 * SAMPLES, 40 * SAMPLES};
+  dv_real* want = gradient_in(f, 1, 0);
+  for (int threads = 1; threads <= 4; ++threads)
+    for (size_t k = 0; k < sizeof lent / sizeof *lent; ++k) {
+      dv_real* got = gradient_in(f, threads, lent[k]);
+      assert_rows_equal(got, want, VALUES);
+      free(got);
+    }
+  free(want);
 }
 
 static void test_target_rows_may_lie_anywhere(void** state)
@@ -207,9 +246,8 @@ static void test_refuses_bad_calls(void** state)
 {
   const fixture* f = *state;
   static const size_t beyond[1] = {ITEMS};
-  dv_real* grad = calloc(VALUES, sizeof *grad);
   dv_loss_values v;
-  assert_int_equal(dv_loss_backward(f->loss, f->pred, SAMPLES, grad), DV_ERR_ARG);
+  assert_int_equal(dv_loss_backward(f->loss, f->pred, SAMPLES), DV_ERR_ARG);
   assert_int_equal(dv_loss_forward(f->loss, f->pred, SAMPLES, NULL, 0, &v), DV_ERR_ARG);
   assert_int_equal(dv_loss_forward(f->loss, f->pred, SAMPLES, NULL, ITEMS + 1, &v), DV_ERR_ARG);
   assert_int_equal(dv_loss_forward(f->loss, f->pred, SAMPLES, beyond, 1, &v), DV_ERR_ARG);
@@ -217,7 +255,6 @@ static void test_refuses_bad_calls(void** state)
   assert_non_null(fresh);
   assert_int_equal(dv_loss_forward(fresh, f->pred, SAMPLES, NULL, 1, &v), DV_ERR_ARG);
   dv_loss_free(fresh);
-  free(grad);
 }
 
 static void test_refuses_short_signals_with_a_reason(void** state)
@@ -235,14 +272,13 @@ static void test_nonfinite_samples_are_reported(void** state)
   const fixture* f = *state;
   static const size_t places[] = {0, 1, SAMPLES / 2, SAMPLES - 1, SAMPLES, VALUES - 1};
   const dv_real bad[] = {(dv_real)NAN, (dv_real)INFINITY, -(dv_real)INFINITY};
-  dv_real* grad = calloc(VALUES, sizeof *grad);
   dv_loss_values v;
   for (size_t p = 0; p < sizeof places / sizeof *places; ++p)
     for (size_t b = 0; b < sizeof bad / sizeof *bad; ++b) {
       const dv_real kept_pred = f->pred[places[p]], kept_target = f->target[places[p]];
       f->pred[places[p]] = bad[b];
       assert_int_equal(dv_loss_forward(f->loss, f->pred, SAMPLES, NULL, ITEMS, &v), DV_ERR_NONFINITE);
-      assert_int_equal(dv_loss_backward(f->loss, f->pred, SAMPLES, grad), DV_ERR_ARG);
+      assert_int_equal(dv_loss_backward(f->loss, f->pred, SAMPLES), DV_ERR_ARG);
       f->pred[places[p]] = kept_pred;
       assert_int_equal(dv_loss_forward(f->loss, f->pred, SAMPLES, NULL, ITEMS, &v), DV_OK); /* and forgotten */
       f->target[places[p]] = bad[b];
@@ -251,7 +287,6 @@ static void test_nonfinite_samples_are_reported(void** state)
       f->target[places[p]] = kept_target;
       assert_int_equal(dv_loss_set_target(f->loss, f->target, SAMPLES), DV_OK);
     }
-  free(grad);
 }
 
 int main(void)
@@ -259,8 +294,9 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_golden_values_and_gradients),
     cmocka_unit_test_setup_teardown(test_total_is_the_weighted_sum, setup, teardown),
-    cmocka_unit_test_setup_teardown(test_gradient_is_the_weighted_sum_and_accumulates, setup, teardown),
+    cmocka_unit_test_setup_teardown(test_gradient_is_the_weighted_sum, setup, teardown),
     cmocka_unit_test_setup_teardown(test_stride_leaves_gaps_alone, setup, teardown),
+    cmocka_unit_test_setup_teardown(test_threads_and_lent_memory_do_not_change_a_bit, setup, teardown),
     cmocka_unit_test_setup_teardown(test_target_rows_may_lie_anywhere, setup, teardown),
     cmocka_unit_test_setup_teardown(test_dropping_the_end_of_rows_is_another_loss, setup, teardown),
     cmocka_unit_test_setup_teardown(test_refuses_bad_calls, setup, teardown),

@@ -212,13 +212,15 @@ static void reverb_forward(void* context)
   dv_reverb_response_forward(w->reverb, &w->b->coefs.reverb, h);
 }
 
+/* Rows of the signal stand for the cotangents, which backward consumes. */
 static void reverb_backward(void* context)
 {
   const response_work* w = context;
-  const dv_real* const h[2][2] = {{w->h[0][0], w->h[0][1]}, {w->h[1][0], w->h[1][1]}};
+  dv_real* const gh[2][2] = {{w->h[0][0], w->h[0][1]}, {w->h[1][0], w->h[1][1]}};
   dv_reverb_coefs g;
   memset(&g, 0, sizeof g);
-  dv_reverb_response_backward(w->reverb, &w->b->coefs.reverb, h, &g);
+  for (int i = 0; i < 4; ++i) memcpy(gh[i / 2][i % 2], w->b->x[0], SAMPLES * sizeof(dv_real));
+  dv_reverb_response_backward(w->reverb, &w->b->coefs.reverb, gh, &g);
 }
 
 static void bench_responses(const bench* b, int threads)
@@ -229,7 +231,8 @@ static void bench_responses(const bench* b, int threads)
   w.odd = need(dv_fft_alloc(SAMPLES));
   w.even = need(dv_fft_alloc(SAMPLES));
   w.reverb = need(dv_reverb_response_new(DV_MODEL_RATE_HZ, SAMPLES, threads));
-  for (int i = 0; i < 4; ++i) w.h[i / 2][i % 2] = need(dv_fft_alloc(SAMPLES));
+  const size_t room = dv_reverb_response_reals(w.reverb);
+  for (int i = 0; i < 4; ++i) w.h[i / 2][i % 2] = need(dv_fft_alloc(room));
   double forward = measure(b, delay_forward, &w, batch);
   print_pair("delay_response", forward, measure(b, delay_backward, &w, batch), ",");
   forward = measure(b, reverb_forward, &w, batch);

@@ -111,7 +111,7 @@ static void tone_curve(const recovery_case* c, const double* in_db, size_t count
     for (size_t i = 0; i < n; ++i)
       x[i] = (dv_real)(peak * sin(2.0 * M_PI * RECOVERY_TONE_HZ * (double)i / DV_MODEL_RATE_HZ));
     dv_front_forward(front, &coefs, signals, 1);
-    dv_front_output(front, &coefs, 0, e);
+    dv_front_output(front, &coefs, 0, e, e);
     /* the look-ahead sees its edge in the last 15 ms: not there */
     for (size_t i = n - 2 * end; i < n - end; ++i) most = fmax(most, fabs((double)e[i]));
     out_db[p] = 20.0 * log10(most) + c->preset.output_gain_db + recovery_pan_db(c);

@@ -137,15 +137,15 @@ static void reverb_response(const recovery_case* c, size_t samples, dv_audio* re
   dv_reverb_coefs coefs;
   dv_error err;
   dv_reverb_response* r = recovery_need(dv_reverb_response_new(DV_MODEL_RATE_HZ, samples, 1));
-  const size_t n = dv_reverb_response_length(r);
-  dv_real* memory = recovery_need(dv_fft_alloc(4 * n));
-  dv_real* const h[2][2] = {{memory, memory + n}, {memory + 2 * n, memory + 3 * n}};
+  const size_t n = dv_reverb_response_length(r), room = dv_reverb_response_reals(r);
+  dv_real* const h[2][2] = {{recovery_need(dv_fft_alloc(room)), recovery_need(dv_fft_alloc(room))},
+                            {recovery_need(dv_fft_alloc(room)), recovery_need(dv_fft_alloc(room))}};
   dv_reverb_coeffs(&c->preset.params.reverb, DV_MODEL_RATE_HZ, &coefs);
   dv_reverb_response_forward(r, &coefs, h);
-  recovery_need(dv_audio_alloc(CHANNELS, n, DV_MODEL_RATE_HZ, response, &err) ? NULL : memory);
+  recovery_need(dv_audio_alloc(CHANNELS, n, DV_MODEL_RATE_HZ, response, &err) ? NULL : response->samples);
   for (size_t out = 0; out < CHANNELS; ++out)
     for (size_t i = 0; i < n; ++i) dv_audio_channel(response, out)[i] = h[out][0][i] + h[out][1][i];
-  dv_fft_release(memory);
+  for (int i = 0; i < 4; ++i) dv_fft_release(h[i / 2][i % 2]);
   dv_reverb_response_free(r);
 }
 
