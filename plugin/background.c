@@ -15,6 +15,7 @@ typedef enum { IDLE, ASKED, WORKING, DONE } request_state;
 struct dv_background {
   _Atomic int state;
   dv_reverb_params reverb;
+  bool draft;
   dv_rt_response* result; /* NULL when it could not be computed */
   dv_rt_response* spent;  /* to be freed */
 
@@ -71,10 +72,11 @@ void dv_background_free(dv_background* b)
   free(b);
 }
 
-bool dv_background_ask(dv_background* b, const dv_reverb_params* reverb)
+bool dv_background_ask(dv_background* b, const dv_reverb_params* reverb, bool draft)
 {
   if (atomic_load_explicit(&b->state, memory_order_acquire) != IDLE) return false;
   b->reverb = *reverb;
+  b->draft = draft;
   atomic_store_explicit(&b->state, ASKED, memory_order_release);
   return true;
 }
@@ -85,11 +87,12 @@ void dv_background_withdraw(dv_background* b)
   atomic_compare_exchange_strong_explicit(&b->state, &asked, IDLE, memory_order_acquire, memory_order_relaxed);
 }
 
-dv_rt_response* dv_background_collect(dv_background* b, dv_reverb_params* reverb)
+dv_rt_response* dv_background_collect(dv_background* b, dv_reverb_params* reverb, bool* draft)
 {
   if (atomic_load_explicit(&b->state, memory_order_acquire) != DONE) return NULL;
   dv_rt_response* result = b->result;
   *reverb = b->reverb;
+  *draft = b->draft;
   b->result = NULL;
   atomic_store_explicit(&b->state, IDLE, memory_order_relaxed);
   return result;
@@ -115,6 +118,7 @@ void dv_background_serve(dv_background* b)
     return;
   dv_rt_response_free(b->spent);
   b->spent = NULL;
-  b->result = dv_rt_response_new(&b->reverb, b->rate_hz, NULL);
+  b->result =
+    b->draft ? dv_rt_response_draft(&b->reverb, b->rate_hz, NULL) : dv_rt_response_new(&b->reverb, b->rate_hz, NULL);
   atomic_store_explicit(&b->state, DONE, memory_order_release);
 }

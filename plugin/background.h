@@ -18,15 +18,15 @@ dv_background* dv_background_new(dv_rt* rt, double rate_hz, bool own_thread);
 /* Ends the thread.  NULL is fine.  Free it before the engine. */
 void dv_background_free(dv_background* background);
 
-/* Asks for the response of reverb.  False while an earlier request is not yet collected. */
-DV_REALTIME bool dv_background_ask(dv_background* background, const dv_reverb_params* reverb);
+/* Asks for the response of reverb, or for a draft of it.  False while an earlier request is not yet collected. */
+DV_REALTIME bool dv_background_ask(dv_background* background, const dv_reverb_params* reverb, bool draft);
 
 /* Takes a request back that nobody has begun to serve. */
 DV_REALTIME void dv_background_withdraw(dv_background* background);
 
 /* A response that is done, and what it was asked for with; NULL when there is none.  The caller hands it to the
    engine, or gives it back with what the engine returns. */
-DV_REALTIME dv_rt_response* dv_background_collect(dv_background* background, dv_reverb_params* reverb);
+DV_REALTIME dv_rt_response* dv_background_collect(dv_background* background, dv_reverb_params* reverb, bool* draft);
 
 /* Gives a response back to be freed.  Only after a collect that gave one, before the next ask; NULL is fine. */
 DV_REALTIME void dv_background_give_back(dv_background* background, dv_rt_response* response);

@@ -55,6 +55,8 @@ typedef struct {
   float initial[DV_PORT_INPUTS], values[DV_PORT_INPUTS];
   dv_settings settings;
   dv_reverb_params playing; /* whose response the engine has */
+  bool draft;               /* that response is a draft */
+  bool moving;              /* the last change of settings, in this run, changed the response */
   bool stale;               /* settings want another response */
   bool outdated;            /* what is being computed belongs to an earlier preset */
 } plugin;
@@ -78,6 +80,7 @@ static bool take_preset(plugin* p)
   slot* s = &p->slots[p->reading];
   s->response = dv_rt_replace_response(p->rt, s->response);
   p->playing = s->base.exact.params.reverb;
+  p->draft = false;
   p->outdated = true;
   return true;
 }
@@ -96,32 +99,42 @@ static bool read_ports(plugin* p)
   return changed;
 }
 
+static void look_whether_stale(plugin* p)
+{
+  p->stale = p->draft || !dv_same_response(&p->settings.params.reverb, &p->playing);
+}
+
 static void apply_settings(plugin* p)
 {
+  const dv_reverb_params before = p->settings.params.reverb;
   dv_settings_make(&p->ports, &p->slots[p->reading].base, p->values, &p->settings);
   dv_rt_set_params(p->rt, &p->settings.params);
   dv_rt_set_mix(p->rt, &p->settings.mix);
   dv_rt_set_lookahead(p->rt, p->settings.lookahead);
-  p->stale = !dv_same_response(&p->settings.params.reverb, &p->playing);
+  p->moving = !dv_same_response(&p->settings.params.reverb, &before);
+  look_whether_stale(p);
 }
 
 /* A response that is done goes to the engine, unless what plays already is what is wanted. */
 static void collect_response(plugin* p)
 {
   dv_reverb_params asked;
-  dv_rt_response* response = dv_background_collect(p->background, &asked);
+  bool draft;
+  dv_rt_response* response = dv_background_collect(p->background, &asked, &draft);
   if (!response) return;
   if (p->stale && !p->outdated) {
     response = dv_rt_set_response(p->rt, response);
     p->playing = asked;
-    p->stale = !dv_same_response(&p->settings.params.reverb, &p->playing);
+    p->draft = draft;
+    look_whether_stale(p);
   }
   dv_background_give_back(p->background, response);
 }
 
+/* While the response moves a draft will do: the next one takes its place, at last the exact one. */
 static void ask_for_response(plugin* p)
 {
-  if (!p->stale || !dv_background_ask(p->background, &p->settings.params.reverb)) return;
+  if (!p->stale || !dv_background_ask(p->background, &p->settings.params.reverb, p->moving)) return;
   p->outdated = false;
   if (!p->worker) return;
   const int nothing = 0;
@@ -231,7 +244,7 @@ static void activate(LV2_Handle handle)
     if (response) {
       dv_rt_response_free(dv_rt_set_response(p->rt, response));
       p->playing = p->settings.params.reverb;
-      p->stale = false;
+      p->draft = p->stale = false;
     }
   }
   dv_rt_reset(p->rt);
@@ -240,6 +253,7 @@ static void activate(LV2_Handle handle)
 static void run(LV2_Handle handle, uint32_t frames)
 {
   plugin* p = handle;
+  p->moving = false;
   collect_response(p);
   const bool preset = take_preset(p), ports = read_ports(p);
   if (preset || ports) apply_settings(p);

@@ -170,6 +170,83 @@ static void test_convolver_fades_to_another_response(void** state)
   drop(&s);
 }
 
+/* One level alone: over one block the output goes from one response's to the other's, as 1/2 - 1/2 cos does. */
+static void test_convolver_fade_is_a_blend_of_both_responses(void** state)
+{
+  (void)state;
+  enum { QUANTA = 200, SWAP = 100 };
+  fixture f = make(1024, 4096, 4000.0);
+  dv_conv_response* other = random_response(&f, 4000.0, 1e-14, 99);
+  dv_conv* conv[3]; /* the one response, the other, from the one to the other */
+  stereo s[3];
+  for (int i = 0; i < 3; ++i) {
+    conv[i] = dv_conv_new(&f.layout);
+    s[i] = signals(QUANTA, 7);
+    assert_non_null(conv[i]);
+    dv_conv_set_response(conv[i], i == 1 ? other : f.response);
+    dv_conv_reset(conv[i]);
+    run(conv[i], &s[i], 0, SWAP * DV_QUANTUM);
+  }
+  dv_conv_set_response(conv[2], other);
+  for (int i = 0; i < 3; ++i) run(conv[i], &s[i], SWAP * DV_QUANTUM, s[i].n);
+  const size_t partition = f.layout.level[0].partition, block = SWAP * DV_QUANTUM / partition + 1;
+  const size_t start = block * partition + f.layout.level[0].offset - partition; /* of what the new one gives first */
+  for (size_t n = 0; n < s[0].n; ++n) {
+    const double t = fmin(fmax(((double)n - (double)start) / (double)partition, 0.0), 1.0);
+    const double weight = 0.5 - 0.5 * cos(M_PI * t), from = (double)s[0].y[1][n], to = (double)s[1].y[1][n];
+    assert_close((double)s[2].y[1][n], from + weight * (to - from), 0.0, 2e-4);
+  }
+  for (int i = 0; i < 3; ++i) {
+    dv_conv_free(conv[i]);
+    drop(&s[i]);
+  }
+  dv_conv_response_free(other);
+  release(&f);
+}
+
+static void test_convolver_says_when_a_long_level_fades(void** state)
+{
+  (void)state;
+  fixture f = make(997, 40000, 40000.0);
+  stereo s = signals(3000, 13);
+  dv_conv_response* other = random_response(&f, 40000.0, 1e-14, 99);
+  run(f.conv, &s, 0, 60032);
+  assert_false(dv_conv_fades_long(f.conv, s.n));
+  dv_conv_set_response(f.conv, other);
+  assert_true(dv_conv_fades_long(f.conv, s.n));
+  size_t at = 60032, quanta = 0;
+  for (; dv_conv_fading(f.conv); at += DV_QUANTUM) {
+    quanta += dv_conv_fades_long(f.conv, 0);
+    run(f.conv, &s, at, at + DV_QUANTUM);
+  }
+  assert_false(dv_conv_fades_long(f.conv, s.n));
+  assert_true(quanta > 0 && quanta <= f.layout.level[2].partition / DV_QUANTUM);
+  dv_conv_response_free(other);
+  release(&f);
+  drop(&s);
+}
+
+static void test_convolver_that_is_closed_rings_out_unchanged(void** state)
+{
+  (void)state;
+  fixture f = make(997, 60000, 40000.0);
+  stereo a = signals(2000, 21), b = signals(2000, 21);
+  for (int c = 0; c < 2; ++c) {
+    memset(a.x[c] + 40000, 0, (a.n - 40000) * sizeof(float));
+    memset(b.x[c] + 40000, 0, (b.n - 40000) * sizeof(float));
+  }
+  run(f.conv, &a, 0, a.n);
+  dv_conv_reset(f.conv);
+  run(f.conv, &b, 0, 40000);
+  dv_conv_close(f.conv);
+  run(f.conv, &b, 40000, b.n);
+  assert_true(dv_conv_idle(f.conv));
+  for (int c = 0; c < 2; ++c) assert_memory_equal(a.y[c], b.y[c], a.n * sizeof(float));
+  release(&f);
+  drop(&a);
+  drop(&b);
+}
+
 static void test_convolver_after_reset_repeats_itself(void** state)
 {
   (void)state;
@@ -229,6 +306,9 @@ int main(void)
     cmocka_unit_test(test_convolver_levels_follow_each_other_without_gap),
     cmocka_unit_test(test_convolver_silence_is_skipped_and_found_again),
     cmocka_unit_test(test_convolver_fades_to_another_response),
+    cmocka_unit_test(test_convolver_fade_is_a_blend_of_both_responses),
+    cmocka_unit_test(test_convolver_says_when_a_long_level_fades),
+    cmocka_unit_test(test_convolver_that_is_closed_rings_out_unchanged),
     cmocka_unit_test(test_convolver_after_reset_repeats_itself),
     cmocka_unit_test(test_convolver_drops_no_more_than_the_budget),
     cmocka_unit_test(test_convolver_without_response_is_silent),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The engine while settings change: no clicks, no steps, exact landing. */
+#include "dsp/realtime/pingpong.h"
 #include "support/dv_click.h"
 #include "test_realtime_support.h"
 
@@ -191,6 +192,50 @@ static void test_click_measure_finds_a_step(void** state) /* negative control */
   free_take(&t);
 }
 
+/* ---- a delay whose crossfades are put off ------------------------------------------------------------------ */
+
+/* Largest difference, over half a second of noise, between a delay that is left alone and one that is given `to`. */
+static double effect_of(const dv_delay_params* to, bool hold)
+{
+  const dv_delay_params from = {253.7, 0.2, 0.3, {7000.0, 0.8}, 0.3, 0.8};
+  dv_pingpong* delay[2];
+  dv_controls c[2];
+  double difference = 0.0;
+  uint64_t seed = 3;
+  for (int i = 0; i < 2; ++i) {
+    delay[i] = dv_pingpong_new(RATE);
+    dv_controls_init(&c[i], RATE);
+    dv_pingpong_set(delay[i], &from, &c[i]);
+    dv_controls_snap(&c[i]);
+    dv_pingpong_reset(delay[i]);
+    dv_pingpong_hold(delay[i], hold);
+  }
+  dv_pingpong_set(delay[1], to, &c[1]);
+  dv_controls_snap(&c[0]);
+  c[1] = c[0]; /* nothing but the reading points differs */
+  for (int q = 0; q < 375; ++q) {
+    float e[DV_QUANTUM], left[2][DV_QUANTUM], right[2][DV_QUANTUM];
+    for (int i = 0; i < DV_QUANTUM; ++i) e[i] = (float)dv_rand(&seed);
+    for (int i = 0; i < 2; ++i) {
+      dv_pingpong_write(delay[i], &c[i], e);
+      dv_pingpong_read(delay[i], &c[i], left[i], right[i]);
+    }
+    for (int i = 0; i < DV_QUANTUM; ++i) difference = fmax(difference, fabs((double)left[1][i] - (double)left[0][i]));
+  }
+  for (int i = 0; i < 2; ++i) dv_pingpong_free(delay[i]);
+  return difference;
+}
+
+static void test_delay_on_hold_keeps_its_time_but_opens_its_loop(void** state)
+{
+  (void)state;
+  const dv_delay_params longer = {411.0, 0.2, 0.3, {7000.0, 0.8}, 0.3, 0.8};
+  const dv_delay_params open = {411.0, 0.99, 0.3, {7000.0, 2.0}, 0.3, 0.8};
+  assert_true(effect_of(&longer, false) > 0.01);
+  assert_true(effect_of(&longer, true) == 0.0);
+  assert_true(effect_of(&open, true) > 0.01);
+}
+
 /* ---- where glides end -------------------------------------------------------------------------------------- */
 
 static void test_change_lands_exactly(void** state)
@@ -378,6 +423,34 @@ static void test_response_of_another_rate_or_superseded_comes_back(void** state)
   dv_rt_free(rt); /* frees the second */
 }
 
+/* Where decays are long a draft is much shorter, and elsewhere the same to -50 dB. */
+static void test_draft_of_a_response_is_shorter(void** state)
+{
+  (void)state;
+  dv_chain_params p = usual_params();
+  for (int k = 0; k < DV_FDN_BANDS; ++k) p.reverb.decay[k] = 0.97;
+  dv_rt_response *exact = dv_rt_response_new(&p.reverb, RATE, NULL),
+                 *draft = dv_rt_response_draft(&p.reverb, RATE, NULL);
+  assert_true(dv_rt_response_seconds(draft) < 0.75 * dv_rt_response_seconds(exact));
+  dv_rt* rt[2] = {new_engine(&p, RATE), new_engine(&p, RATE)};
+  take t[2] = {new_take(64 * 6000), new_take(64 * 6000)};
+  assert_null(dv_rt_set_response(rt[0], exact));
+  assert_null(dv_rt_set_response(rt[1], draft));
+  double error = 0.0, total = 0.0;
+  for (int i = 0; i < 2; ++i) {
+    t[i].x[0] = 1.0f;
+    play(rt[i], &t[i], 0, t[i].n, BLOCK);
+    dv_rt_free(rt[i]);
+  }
+  for (size_t n = 0; n < t[0].n; ++n) {
+    error += pow((double)t[1].left[n] - (double)t[0].left[n], 2.0);
+    total += pow((double)t[0].left[n], 2.0);
+  }
+  assert_true(error > 0.0 && error < 1e-5 * total);
+  free_take(&t[0]);
+  free_take(&t[1]);
+}
+
 static void test_response_refuses_bad_parameters(void** state)
 {
   (void)state;
@@ -400,6 +473,7 @@ int main(void)
     cmocka_unit_test(test_change_to_a_very_fast_compressor_does_not_click),
     cmocka_unit_test(test_change_of_the_mix_does_not_click),
     cmocka_unit_test(test_change_of_the_whole_preset_does_not_click),
+    cmocka_unit_test(test_delay_on_hold_keeps_its_time_but_opens_its_loop),
     cmocka_unit_test(test_change_lands_exactly),
     cmocka_unit_test(test_change_of_everything_every_block_stays_bounded),
     cmocka_unit_test(test_change_of_response_ends_where_it_should),
@@ -407,6 +481,7 @@ int main(void)
     cmocka_unit_test(test_replacement_plays_what_comes),
     cmocka_unit_test(test_rapid_replacements_end_with_the_last),
     cmocka_unit_test(test_response_of_another_rate_or_superseded_comes_back),
+    cmocka_unit_test(test_draft_of_a_response_is_shorter),
     cmocka_unit_test(test_response_refuses_bad_parameters),
   };
   return cmocka_run_group_tests_name("realtime changes", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "dsp/realtime/controls.h"
 
 #include "dsp/realtime/convolver.h"
+#include "dsp/simd.h"
 
 #include <math.h>
 #include <string.h>
@@ -32,21 +33,28 @@ void dv_controls_snap(dv_controls* c)
   c->moving = false;
 }
 
-void dv_controls_advance(dv_controls* c)
+/* Without branches, so that controls are advanced side by side. */
+DV_HOT static bool advance_all(dv_controls* c)
 {
-  if (!c->moving) return;
-  bool moving = false;
+  const double rate = c->rate;
+  int64_t moving = 0;
   for (int i = 0; i < DV_CONTROL_COUNT; ++i) {
     const double from = c->to[i], target = c->target[i];
-    double lag = c->lag[i] + c->rate * (target - c->lag[i]), to = from + c->rate * (lag - from);
-    if (fabs(target - to) <= c->near[i] && fabs(target - lag) <= c->near[i]) lag = to = target;
+    const double lag = c->lag[i] + rate * (target - c->lag[i]), to = from + rate * (lag - from);
+    const double off = fabs(target - to), off_lag = fabs(target - lag), further = off > off_lag ? off : off_lag;
+    const double next = further <= c->near[i] ? target : to;
     c->from[i] = from;
-    c->lag[i] = lag;
-    c->to[i] = to;
-    c->step[i] = (to - from) / DV_QUANTUM;
-    moving = moving || to != from || to != target;
+    c->lag[i] = further <= c->near[i] ? target : lag;
+    c->to[i] = next;
+    c->step[i] = (next - from) / DV_QUANTUM;
+    moving |= (next != from) | (next != target);
   }
-  c->moving = moving;
+  return moving != 0;
+}
+
+void dv_controls_advance(dv_controls* c)
+{
+  if (c->moving) c->moving = advance_all(c);
 }
 
 bool dv_controls_changing(const dv_controls* c, dv_control first, int count)

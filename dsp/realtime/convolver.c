@@ -5,21 +5,21 @@
 
 /* ---- levels ---------------------------------------------------------------------------------------------- */
 
-typedef enum { FORWARD, SPLIT, MULTIPLY, INVERSE, STORE } phase;
+typedef enum { FORWARD, SPLIT, MULTIPLY, FADE, INVERSE } phase;
 
 /* One step of a block's computation: `items` independent items of about `cost` processor cycles each. */
 typedef struct {
   phase phase;
   int fft_step;
-  int response; /* 0: the current one; 1: the one that fades in */
   size_t items, cost;
 } conv_step;
 
-/* forward transform, split; then per response multiply, inverse transform, store */
-enum { MAX_CONV_STEPS = 48 };
+/* forward transform, split, multiply, fade, inverse transform */
+enum { MAX_CONV_STEPS = 48, PADDING = 16 };
 
 typedef struct {
   bool active, silent; /* silent: the window is zero */
+  bool fading;         /* from the current response to the next */
   int step, end;
   size_t item;
   size_t block;  /* number of the block */
@@ -30,8 +30,11 @@ typedef struct {
   size_t partition, n, groups, offset, slots, window;
   dv_rt_fft* fft;
   dv_conv_workspace work;
+  dv_rt_complex change; /* by how much the next response makes the spectrum differ; padded on both sides */
+  float* change_memory;
   conv_step step[MAX_CONV_STEPS];
-  int split, one, two; /* the split's step; where a job for one and for two responses ends */
+  int split, end;      /* the split's step; where all end */
+  size_t product_cost; /* of one partition of one group */
   float *spectra, *nyquist;
   size_t head;         /* slot of the newest block; older ones follow */
   size_t quiet;        /* newest blocks that are zero */
@@ -51,10 +54,29 @@ struct dv_conv {
   float* input[2]; /* rings */
   size_t mask;     /* their size - 1 */
   size_t time;     /* frames taken */
+  bool closed;     /* only zeros come */
 };
 
-/* Costs in processor cycles, measured; only their ratios matter. */
-enum { COST_SPLIT = 20, COST_GROUP = 24, COST_PRODUCT = 20, COST_STORE = 60 };
+/* Costs in processor cycles, measured; only their ratios within a level matter.  What has to come from beyond the
+   nearest caches is dearer next to the transforms, which work in one place. */
+enum { COST_GROUP = 24, COST_FADE = 12, NEAR_PARTITION = 1024, FAR_PARTITION = 4096 };
+
+static size_t split_cost(const level* v)
+{
+  return v->partition <= NEAR_PARTITION ? 12 : v->partition <= FAR_PARTITION ? 34 : 26;
+}
+
+/* A transform's first pass takes in what has left the caches since the last block. */
+static size_t pass_cost(const level* v, int pass)
+{
+  const size_t cost = dv_rt_fft_item_cost(v->fft, pass);
+  return v->partition <= FAR_PARTITION ? cost : pass == 0 ? cost * 8 / 5 : cost * 9 / 10;
+}
+
+static size_t product_cost(const level* v)
+{
+  return v->partition <= NEAR_PARTITION ? 20 : v->partition <= FAR_PARTITION ? 70 : 44;
+}
 
 /* Where a transform of all steps that started in a ends. */
 static dv_rt_complex transformed(const level* v) { return dv_rt_fft_steps(v->fft) % 2 ? v->work.b : v->work.a; }
@@ -64,17 +86,15 @@ static void plan_steps(level* v)
   const int transform = dv_rt_fft_steps(v->fft);
   int n = 0;
   for (int k = 0; k < transform; ++k)
-    v->step[n++] = (conv_step){FORWARD, k, 0, dv_rt_fft_items(v->fft, k), dv_rt_fft_item_cost(v->fft, k)};
+    v->step[n++] = (conv_step){FORWARD, k, dv_rt_fft_items(v->fft, k), pass_cost(v, k)};
   v->split = n;
-  v->step[n++] = (conv_step){SPLIT, 0, 0, v->groups, COST_SPLIT};
-  for (int r = 0; r < 2; ++r) {
-    v->step[n++] = (conv_step){MULTIPLY, 0, r, v->groups, COST_GROUP};
-    for (int k = 0; k < transform; ++k)
-      v->step[n++] = (conv_step){INVERSE, k, r, dv_rt_fft_items(v->fft, k), dv_rt_fft_item_cost(v->fft, k)};
-    if (r == 0) v->one = n;
-  }
-  v->step[n++] = (conv_step){STORE, 0, 1, v->partition / DV_QUANTUM, COST_STORE};
-  v->two = n;
+  v->step[n++] = (conv_step){SPLIT, 0, v->groups, split_cost(v)};
+  v->step[n++] = (conv_step){MULTIPLY, 0, v->groups, COST_GROUP};
+  v->step[n++] = (conv_step){FADE, 0, v->n / DV_F8, COST_FADE};
+  for (int k = 0; k < transform; ++k)
+    v->step[n++] = (conv_step){INVERSE, k, dv_rt_fft_items(v->fft, k), pass_cost(v, k)};
+  v->end = n;
+  v->product_cost = product_cost(v);
 }
 
 static bool level_new(level* v, const dv_conv_level* layout)
@@ -90,8 +110,12 @@ static bool level_new(level* v, const dv_conv_level* layout)
   v->spectra = dv_floats_new(v->groups * v->slots * DV_INPUT_FLOATS);
   v->nyquist = dv_floats_new(2 * v->slots);
   for (int c = 0; c < 2; ++c) v->out[c] = dv_floats_new(2 * v->partition);
-  if (!dv_conv_workspace_new(&v->work, v->n) || !v->fft || !v->spectra || !v->nyquist || !v->out[0] || !v->out[1])
+  v->change_memory = dv_floats_new(2 * (v->n + 2 * PADDING));
+  if (!dv_conv_workspace_new(&v->work, v->n) || !v->change_memory || !v->fft || !v->spectra || !v->nyquist ||
+      !v->out[0] || !v->out[1])
     return false;
+  v->change.re = v->change_memory + PADDING;
+  v->change.im = v->change.re + v->n + 2 * PADDING;
   plan_steps(v);
   return true;
 }
@@ -100,6 +124,7 @@ static void level_free(level* v)
 {
   dv_rt_fft_free(v->fft);
   free(v->work.memory);
+  free(v->change_memory);
   free(v->spectra);
   free(v->nyquist);
   free(v->out[0]);
@@ -142,6 +167,7 @@ void dv_conv_reset(dv_conv* conv)
 {
   const bool clean = conv->time == 0; /* nothing has come since the last time */
   conv->time = 0;
+  conv->closed = false;
   for (int l = 0; l < conv->levels; ++l) {
     level* v = &conv->level[l];
     v->head = v->quiet = v->reach = 0;
@@ -167,8 +193,22 @@ bool dv_conv_fading(const dv_conv* conv)
   return false;
 }
 
+bool dv_conv_fades_long(const dv_conv* conv, size_t frames)
+{
+  for (int l = 0; l < conv->levels; ++l) {
+    const level* v = &conv->level[l];
+    if (v->partition <= FAR_PARTITION) continue;
+    const size_t until = v->partition - conv->time % v->partition;
+    if ((v->job.active && v->job.fading) || (v->current != conv->target && until <= frames)) return true;
+  }
+  return false;
+}
+
+void dv_conv_close(dv_conv* conv) { conv->closed = true; }
+
 void dv_conv_load(dv_conv* conv, const dv_conv_response* response)
 {
+  conv->closed = false;
   dv_conv_set_response(conv, response);
   for (int l = 0; l < conv->levels; ++l) conv->level[l].current = conv->level[l].next = conv->target;
 }
@@ -196,9 +236,9 @@ DV_INLINE void join_group(dv_rt_complex z, size_t n, size_t group, dv_f8 l_re, d
   dv_f8_storeu(z.im + mirror, dv_f8_reverse(r_re - l_im));
 }
 
-static const dv_conv_level_response* response_of(const dv_conv* c, const level* v, int which)
+static const dv_conv_level_response* response_of(const dv_conv* c, const dv_conv_response* r, const level* v)
 {
-  return &(which ? v->next : v->current)->level[v - c->level];
+  return &r->level[v - c->level];
 }
 
 /* The first step reads the window where it lies in the rings: its parts do not straddle their ends. */
@@ -215,11 +255,10 @@ static void run_first(const dv_conv* c, const level* v, size_t from, size_t to)
 }
 
 /* The second half of the window is the block's output. */
-static void run_last(const level* v, dv_rt_complex x, int response, size_t from, size_t to)
+static void run_last(const level* v, dv_rt_complex x, size_t from, size_t to)
 {
   const size_t at = (v->job.block & 1) * v->partition;
-  const dv_rt_complex out = {v->out[1] + at, v->out[0] + at};
-  dv_rt_fft_run_last_half(v->fft, x, response ? swapped(transformed(v)) : out, from, to);
+  dv_rt_fft_run_last_half(v->fft, x, (dv_rt_complex){v->out[1] + at, v->out[0] + at}, from, to);
 }
 
 static void run_fft(const dv_conv* c, const level* v, const conv_step* s, size_t from, size_t to)
@@ -228,7 +267,7 @@ static void run_fft(const dv_conv* c, const level* v, const conv_step* s, size_t
   const dv_rt_complex x = odd ? v->work.b : v->work.a, y = odd ? v->work.a : v->work.b;
   if (s->phase == FORWARD && s->fft_step == 0) run_first(c, v, from, to);
   else if (s->phase == FORWARD) dv_rt_fft_run(v->fft, s->fft_step, x, y, from, to);
-  else if (s->fft_step + 1 == dv_rt_fft_steps(v->fft)) run_last(v, swapped(x), s->response, from, to);
+  else if (s->fft_step + 1 == dv_rt_fft_steps(v->fft)) run_last(v, swapped(x), from, to);
   else dv_rt_fft_run(v->fft, s->fft_step, swapped(x), swapped(y), from, to);
 }
 
@@ -284,54 +323,85 @@ DV_INLINE void multiply_run(const float* t, const float* x, size_t count, stereo
   *from_r = b;
 }
 
-/* Bin P is real in all spectra; it goes into the imaginary part's place of nothing else. */
-static void multiply_nyquist(const level* v, const dv_conv_level_response* r)
+/* Bin P, which is real in all spectra: that of the left in re, that of the right in im. */
+static void multiply_nyquist(const level* v, const dv_conv_level_response* r, float sum[2])
 {
-  float left = 0.0f, right = 0.0f;
+  sum[0] = sum[1] = 0.0f;
   const size_t end = r->longest < v->reach ? r->longest : v->reach;
   for (size_t p = v->quiet; p < end; ++p) {
     const size_t slot = v->head + p < v->slots ? v->head + p : v->head + p - v->slots;
     const float *t = r->nyquist + 4 * p, *x = v->nyquist + 2 * slot;
-    left += t[0] * x[0] + t[1] * x[1];
-    right += t[2] * x[0] + t[3] * x[1];
+    sum[0] += t[0] * x[0] + t[1] * x[1];
+    sum[1] += t[2] * x[0] + t[3] * x[1];
   }
-  v->work.a.re[v->partition] = left;
-  v->work.a.im[v->partition] = right;
 }
 
-DV_HOT static void run_multiply(const level* v, const dv_conv_level_response* r, size_t from, size_t to)
+DV_INLINE stereo_bins multiply_group(const level* v, const dv_conv_level_response* r, size_t g)
 {
-  if (from == 0) multiply_nyquist(v, r);
   const dv_f8 zero = {0};
+  stereo_bins a = {zero, zero, zero, zero}, b = a;
+  const size_t end = r->count[g] < v->reach ? r->count[g] : v->reach;
+  if (v->quiet < end) {
+    const float* t = r->taps + (r->base[g] + v->quiet) * DV_TAP_FLOATS;
+    const float* x = v->spectra + g * v->slots * DV_INPUT_FLOATS;
+    const size_t slot = v->head + v->quiet, count = end - v->quiet;
+    const size_t straight = slot >= v->slots ? 0 : v->slots - slot < count ? v->slots - slot : count;
+    multiply_run(t, x + slot * DV_INPUT_FLOATS, straight, &a, &b);
+    const size_t wrapped = slot >= v->slots ? slot - v->slots : 0;
+    multiply_run(t + straight * DV_TAP_FLOATS, x + wrapped * DV_INPUT_FLOATS, count - straight, &a, &b);
+  }
+  return (stereo_bins){a.l_re + b.l_re, a.l_im + b.l_im, a.r_re + b.r_re, a.r_im + b.r_im};
+}
+
+/* In a fade the input is still in the nearest cache when the next response meets it. */
+DV_HOT static void multiply_groups(const level* v, const dv_conv_level_response* now,
+                                   const dv_conv_level_response* next, size_t from, size_t to)
+{
   for (size_t g = from; g < to; ++g) {
-    stereo_bins a = {zero, zero, zero, zero}, b = a;
-    const size_t end = r->count[g] < v->reach ? r->count[g] : v->reach;
-    if (v->quiet < end) {
-      const float* t = r->taps + (r->base[g] + v->quiet) * DV_TAP_FLOATS;
-      const float* x = v->spectra + g * v->slots * DV_INPUT_FLOATS;
-      const size_t slot = v->head + v->quiet, count = end - v->quiet;
-      const size_t straight = slot >= v->slots ? 0 : v->slots - slot < count ? v->slots - slot : count;
-      multiply_run(t, x + slot * DV_INPUT_FLOATS, straight, &a, &b);
-      const size_t wrapped = slot >= v->slots ? slot - v->slots : 0;
-      multiply_run(t + straight * DV_TAP_FLOATS, x + wrapped * DV_INPUT_FLOATS, count - straight, &a, &b);
-    }
-    join_group(v->work.a, v->n, g, a.l_re + b.l_re, a.l_im + b.l_im, a.r_re + b.r_re, a.r_im + b.r_im);
+    const stereo_bins a = multiply_group(v, now, g);
+    join_group(v->work.a, v->n, g, a.l_re, a.l_im, a.r_re, a.r_im);
+    if (!next) continue;
+    const stereo_bins b = multiply_group(v, next, g);
+    join_group(v->change, v->n, g, b.l_re - a.l_re, b.l_im - a.l_im, b.r_re - a.r_re, b.r_im - a.r_im);
   }
 }
 
-/* Fades what a second response gives in over the block. */
-DV_HOT static void run_store(const level* v, size_t from, size_t to)
+static void run_multiply(const dv_conv* c, const level* v, size_t from, size_t to)
 {
-  const dv_rt_complex y = transformed(v);
-  const float* src[2] = {y.re, y.im};
-  const float step = 1.0f / (float)v->partition;
-  for (int c = 0; c < 2; ++c) {
-    float* out = v->out[c] + (v->job.block & 1) * v->partition;
-    for (size_t i = from * DV_QUANTUM; i < to * DV_QUANTUM; ++i) {
-      const float t = ((float)(int)i + 0.5f) * step, weight = t * t * (3.0f - 2.0f * t);
-      out[i] += weight * (src[c][i] - out[i]);
-    }
+  const dv_conv_level_response *now = response_of(c, v->current, v), *next = response_of(c, v->next, v);
+  if (from == 0) {
+    float a[2], b[2];
+    multiply_nyquist(v, now, a);
+    multiply_nyquist(v, next, b);
+    v->work.a.re[v->partition] = a[0];
+    v->work.a.im[v->partition] = a[1];
+    v->change.re[v->partition] = b[0] - a[0];
+    v->change.im[v->partition] = b[1] - a[1];
   }
+  multiply_groups(v, now, v->job.fading ? next : NULL, from, to);
+}
+
+DV_INLINE void fade_array(const float* change, float* x, size_t from, size_t to)
+{
+  const dv_f8 half = dv_f8_set(0.5f), quarter = dv_f8_set(0.25f);
+  for (size_t k = from; k < to; k += DV_F8) {
+    const dv_f8 sides = dv_f8_loadu(change + k - 1) + dv_f8_loadu(change + k + 1);
+    dv_f8_store(x + k, dv_f8_load(x + k) + (half * dv_f8_load(change + k) + quarter * sides));
+  }
+}
+
+/* Adds the change times 1/2 + 1/2 cos(2 pi n/N), n being the place in the window: over the window's second half, which
+   is heard, that is a fade from 0 to 1.  It takes no transform: on spectra it is a filter of three bins. */
+DV_HOT static void run_fade(const level* v, size_t from, size_t to)
+{
+  if (from == 0) {
+    v->change.re[-1] = v->change.re[v->n - 1];
+    v->change.im[-1] = v->change.im[v->n - 1];
+    v->change.re[v->n] = v->change.re[0];
+    v->change.im[v->n] = v->change.im[0];
+  }
+  fade_array(v->change.re, v->work.a.re, from * DV_F8, to * DV_F8);
+  fade_array(v->change.im, v->work.a.im, from * DV_F8, to * DV_F8);
 }
 
 static void run(const dv_conv* c, const level* v, const conv_step* s, size_t from, size_t to)
@@ -340,25 +410,37 @@ static void run(const dv_conv* c, const level* v, const conv_step* s, size_t fro
   case FORWARD:
   case INVERSE: run_fft(c, v, s, from, to); break;
   case SPLIT: run_split(v, from, to); break;
-  case MULTIPLY: run_multiply(v, response_of(c, v, s->response), from, to); break;
-  case STORE: run_store(v, from, to); break;
+  case MULTIPLY: run_multiply(c, v, from, to); break;
+  case FADE: run_fade(v, from, to); break;
   }
 }
 
 /* ---- scheduling ------------------------------------------------------------------------------------------ */
 
+/* Partitions of a group that meet input. */
 static size_t product_count(const level* v, const dv_conv_level_response* r, size_t group)
 {
   const size_t end = r->count[group] < v->reach ? r->count[group] : v->reach;
   return end > v->quiet ? end - v->quiet : 0;
 }
 
+/* The same of all groups. */
+static size_t product_sum(const level* v, const dv_conv_level_response* r)
+{
+  const size_t end = r->longest < v->reach ? r->longest : v->reach;
+  return end > v->quiet ? r->sum[end] - r->sum[v->quiet] : 0;
+}
+
+static bool skipped(const level* v, const conv_step* s) { return s->phase == FADE && !v->job.fading; }
+
 static size_t total_cost(const dv_conv* c, const level* v)
 {
-  size_t cost = 0;
+  size_t products = product_sum(v, response_of(c, v->current, v)), cost = 0;
+  if (v->job.fading) products += product_sum(v, response_of(c, v->next, v));
   for (const conv_step* s = v->step + v->job.step; s < v->step + v->job.end; ++s) {
+    if (skipped(v, s)) continue;
     cost += s->items * s->cost;
-    if (s->phase == MULTIPLY) cost += response_of(c, v, s->response)->sum * COST_PRODUCT;
+    if (s->phase == MULTIPLY) cost += products * v->product_cost;
   }
   return cost;
 }
@@ -377,28 +459,38 @@ static void age(level* v, size_t longest)
   if (v->quiet >= longest) v->reach = 0;
 }
 
+static bool any_level_fades(const dv_conv* c)
+{
+  for (int l = 0; l < c->levels; ++l)
+    if (c->level[l].job.active && c->level[l].job.fading) return true;
+  return false;
+}
+
+/* One level after the other fades, so that a change costs little more than what plays anyway. */
 static void start(dv_conv* c, level* v)
 {
   const size_t block = c->time / v->partition - 1;
-  v->next = c->target;
-  const uint32_t now = response_of(c, v, 0)->longest, then = response_of(c, v, 1)->longest;
+  v->next = v->current != c->target && any_level_fades(c) ? v->current : c->target;
+  const uint32_t now = response_of(c, v->current, v)->longest, then = response_of(c, v->next, v)->longest;
   /* A level that no response uses keeps the spectra of what sounds: without them a longer response would begin
      in the middle of a wave. */
   const bool used = now > 0 || then > 0;
   age(v, !used ? 1 : now > then ? now : then);
   v->out_live[block & 1] = used && v->reach > 0;
   if (!v->reach) {
-    v->current = v->next;
+    v->current = v->next = c->target;
     return;
   }
+  /* zeros in spectra matter only where sound follows them */
   const bool silent = v->quiet > 0;
   v->job = (job){.active = true,
                  .silent = silent,
+                 .fading = used && v->current != v->next,
                  .block = block,
-                 .step = silent ? v->split : 0,
-                 .end = !used                   ? v->split + 1
-                        : v->current == v->next ? v->one
-                                                : v->two};
+                 .step = !silent             ? 0
+                         : c->closed && used ? v->split + 1
+                                             : v->split,
+                 .end = used ? v->end : v->split + 1};
   v->job.budget = total_cost(c, v) / v->window + 1;
 }
 
@@ -407,9 +499,11 @@ static size_t affordable(const dv_conv* c, const level* v, const conv_step* s, s
 {
   size_t to = from, spent = 0;
   if (s->phase == MULTIPLY) {
-    const dv_conv_level_response* r = response_of(c, v, s->response);
-    do spent += s->cost + COST_PRODUCT * product_count(v, r, to);
-    while (++to < s->items && spent < *budget);
+    const dv_conv_level_response *now = response_of(c, v->current, v), *next = response_of(c, v->next, v);
+    do {
+      const size_t products = product_count(v, now, to) + (v->job.fading ? product_count(v, next, to) : 0);
+      spent += s->cost + v->product_cost * products;
+    } while (++to < s->items && spent < *budget);
   } else {
     const size_t count = (*budget + s->cost - 1) / s->cost;
     to = from + (count < s->items - from ? count : s->items - from);
@@ -417,6 +511,18 @@ static size_t affordable(const dv_conv* c, const level* v, const conv_step* s, s
   }
   *budget -= spent < *budget ? spent : *budget;
   return to;
+}
+
+/* Ends a step: the next one that is not skipped, or the job. */
+static void end_step(level* v)
+{
+  job* j = &v->job;
+  j->item = 0;
+  do ++j->step;
+  while (j->step < j->end && skipped(v, &v->step[j->step]));
+  if (j->step < j->end) return;
+  j->active = false;
+  v->current = v->next;
 }
 
 static void advance(const dv_conv* c, level* v)
@@ -428,11 +534,7 @@ static void advance(const dv_conv* c, level* v)
     const size_t to = affordable(c, v, s, j->item, &budget);
     run(c, v, s, j->item, to);
     j->item = to;
-    if (to < s->items) continue;
-    j->item = 0;
-    if (++j->step < j->end) continue;
-    j->active = false;
-    v->current = v->next;
+    if (to == s->items) end_step(v);
   }
 }
 
@@ -472,10 +574,13 @@ void dv_conv_process(dv_conv* conv, const float* left, const float* right, float
   conv->time += DV_QUANTUM;
   memset(out_left, 0, DV_QUANTUM * sizeof *out_left);
   memset(out_right, 0, DV_QUANTUM * sizeof *out_right);
-  for (int l = 0; l < conv->levels; ++l) {
+  for (int l = conv->levels - 1; l >= 0; --l) { /* the longest, which begins most seldom, fades first */
     level* v = &conv->level[l];
     v->live = v->live || live;
     if (conv->time % v->partition == 0) start(conv, v);
+  }
+  for (int l = 0; l < conv->levels; ++l) {
+    level* v = &conv->level[l];
     advance(conv, v);
     read_output(conv, v, out_left, out_right);
   }

@@ -7,7 +7,8 @@
  * The response must be zero before its `first` tap.  This head start is what a level has to compute its
  * first output after its input block is complete, so there is no direct part and no latency, and all
  * work is spread evenly over the quanta: no block costs more than another.  One complex FFT carries both
- * channels.  Bands that have decayed are not multiplied (see dv_conv_response_new). */
+ * channels.  Bands that have decayed are not multiplied (see dv_conv_response_new).  A change of response fades
+ * level by level, one at a time; it costs no transform more, only products. */
 #ifndef DIFFVOX_RT_CONVOLVER_H
 #define DIFFVOX_RT_CONVOLVER_H
 
@@ -62,13 +63,19 @@ void dv_conv_free(dv_conv* conv);
 /* Forgets all input.  Any response that is being faded in is taken over at once. */
 DV_REALTIME void dv_conv_reset(dv_conv* conv);
 
-/* Makes every level fade to `response` (of the same layout; NULL for silence) over its next block.
-   Wants !dv_conv_fading(conv): both responses must live until then. */
+/* Makes every level fade to `response` (of the same layout; NULL for silence) over one of its next blocks, one level
+   at a time.  Wants !dv_conv_fading(conv): both responses must live until then. */
 DV_REALTIME void dv_conv_set_response(dv_conv* conv, const dv_conv_response* response);
 DV_REALTIME bool dv_conv_fading(const dv_conv* conv);
 
+/* True while a fade is at its dearest, in one of the long levels, and from `frames` before that on. */
+DV_REALTIME bool dv_conv_fades_long(const dv_conv* conv, size_t frames);
+
 /* Takes a response (NULL for silence) at once.  Wants dv_conv_idle(conv). */
 DV_REALTIME void dv_conv_load(dv_conv* conv, const dv_conv_response* response);
+
+/* Promises nothing but zeros until dv_conv_idle(conv): what is left rings out at less cost. */
+DV_REALTIME void dv_conv_close(dv_conv* conv);
 
 /* Takes one quantum of input and gives the output of the quantum that follows it. */
 DV_REALTIME void dv_conv_process(dv_conv* conv, const float* left, const float* right, float* out_left,

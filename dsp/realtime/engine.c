@@ -475,7 +475,9 @@ DV_HOT static void run_reverbs(dv_rt* rt, float send[2][DV_QUANTUM], float out[2
   dv_conv_process(other, rest[0], rest[1], tail[0], tail[1]);
   for (int c = 0; c < 2; ++c)
     for (int i = 0; i < DV_QUANTUM; ++i) out[c][i] += tail[c][i];
-  if (rt->swap >= 0 && ++rt->swap == rt->swap_quanta) rt->swap = -1;
+  if (rt->swap < 0 || ++rt->swap < rt->swap_quanta) return;
+  rt->swap = -1;
+  dv_conv_close(other);
 }
 
 /* Settings still and all memories empty but the EQ's, of which next to nothing is left. */
@@ -512,6 +514,8 @@ static void end_quantum(dv_rt* rt)
   dv_controls_advance(&rt->controls);
   dv_dynamics_advance(&rt->dynamics);
   exchange_responses(rt);
+  /* macros move both: the two crossfades take turns */
+  dv_pingpong_hold(rt->delay, dv_conv_fades_long(rt->reverb[rt->active], dv_pingpong_fade_frames(rt->delay)));
   dv_pingpong_read(rt->delay, &rt->controls, rt->now.echo[0], rt->now.echo[1]);
   run_reverbs(rt, send, reverb);
   if (reverb_idle(rt)) memset(&rt->reverb_eq, 0, sizeof rt->reverb_eq);

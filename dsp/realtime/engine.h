@@ -12,7 +12,8 @@
  *
  * The output depends on the input, on the calls and on where between samples they come, never on how the
  * signal is cut into blocks: internally all work is done in quanta of 64 frames.  Changes glide or crossfade
- * over some 40 ms, beginning with the next quantum, and end exactly on their target.
+ * over some 40 ms, beginning with the next quantum, and end exactly on their target.  Only a new delay time
+ * waits while a variation of the reverb's response fades in, for 0.8 s at most.
  *
  * One thread at a time may call the functions of an engine; dv_rt_set_response, dv_rt_replace_response and
  * dv_rt_take_retired may be called from another one.  Engines share nothing.  Precision: signals float, recursions

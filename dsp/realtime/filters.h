@@ -38,8 +38,8 @@ DV_REALTIME void dv_mono_eq_process(dv_mono_eq* eq, const dv_controls* c, size_t
 /* In place, one quantum. */
 DV_REALTIME void dv_stereo_eq_process(dv_stereo_eq* eq, const dv_controls* c, float* left, float* right);
 
-/* One section, one quantum of eight signals in place, `stride` floats apart; its coefficients are the five controls from
-   `first` on. */
+/* One section, one quantum of eight signals in place, `stride` floats apart; its coefficients are the five controls
+   from `first` on. */
 DV_REALTIME void dv_octet_process(dv_octet_state* state, const dv_controls* c, int first, float* x, size_t stride);
 
 #endif

@@ -9,6 +9,8 @@
 /* Spectra of real windows of two quanta: bins 0 .. 64, padded to whole vectors. */
 enum { FFT_SIZE = 2 * DV_QUANTUM, BINS = 72, SPECTRUM = 2 * BINS };
 
+enum { PART_EVERY = 4 }; /* quanta: a part is dear next to what else a quantum costs */
+
 /* The taps for one D; index = age of the gain they weigh. */
 typedef struct {
   double delay;
@@ -25,8 +27,9 @@ struct dv_rt_lookahead {
   double taps[DV_QUANTUM]; /* of one part */
   tap_set set[2];
   int current;   /* of set; the other fades in */
-  bool changing; /* the other one is being computed, one part a quantum */
+  bool changing; /* the other one is being computed, part by part */
   size_t part;   /* the next */
+  int wait;      /* quanta until then */
   double target;
   int fade, fade_quanta;               /* quanta done, -1: no fade */
   float* history;                      /* spectra of the last windows, [slot][SPECTRUM] */
@@ -233,9 +236,12 @@ static void advance_fade(dv_rt_lookahead* la)
   if (!la->changing) {
     la->changing = la->target != la->set[la->current].delay;
     la->part = 0;
+    la->wait = 1;
     other->delay = la->target;
   }
   if (!la->changing) return;
+  if (--la->wait > 0) return;
+  la->wait = PART_EVERY;
   compute_part(la, other, la->part);
   if (++la->part <= la->partitions) return;
   la->changing = false;

@@ -81,7 +81,9 @@ static void pack_groups(dv_conv_level_response* r, size_t stride, double limit)
     if (r->longest < count) r->longest = (uint32_t)count;
     used += count;
   }
-  r->sum = used;
+  for (size_t g = 0; g < r->groups; ++g)
+    for (size_t p = 0; p < r->count[g]; ++p) ++r->sum[p + 1];
+  for (size_t p = 0; p < r->longest; ++p) r->sum[p + 1] += r->sum[p];
 }
 
 static bool level_response_init(dv_conv_level_response* r, const dv_conv_layout* layout, int l,
@@ -93,11 +95,12 @@ static bool level_response_init(dv_conv_level_response* r, const dv_conv_layout*
   r->groups = v->partition / DV_F8;
   r->count = calloc(r->groups, sizeof *r->count);
   r->base = calloc(r->groups, sizeof *r->base);
+  r->sum = calloc(count + 1, sizeof *r->sum);
   r->taps = dv_floats_new(r->groups * count * DV_TAP_FLOATS);
   r->nyquist = dv_floats_new(4 * count);
   dv_rt_fft* fft = dv_rt_fft_new(n);
   dv_conv_workspace w = {0};
-  const bool ok = r->count && r->base && r->taps && r->nyquist && fft && dv_conv_workspace_new(&w, n);
+  const bool ok = r->count && r->base && r->sum && r->taps && r->nyquist && fft && dv_conv_workspace_new(&w, n);
   if (ok) {
     for (size_t p = 0; p < count; ++p) {
       const size_t from = v->offset + p * v->partition;
@@ -106,8 +109,9 @@ static bool level_response_init(dv_conv_level_response* r, const dv_conv_layout*
     }
     /* taps are H/2N on P = N/2 of N bins, so their energy is that of the response over 16 P */
     pack_groups(r, count, limit / (16.0 * (double)v->partition) / (double)r->groups);
-    float* packed = dv_floats_new(r->sum * DV_TAP_FLOATS);
-    if (packed) memcpy(packed, r->taps, r->sum * DV_TAP_FLOATS * sizeof *packed);
+    const size_t used = r->sum[r->longest] * DV_TAP_FLOATS;
+    float* packed = dv_floats_new(used);
+    if (packed) memcpy(packed, r->taps, used * sizeof *packed);
     free(r->taps);
     r->taps = packed;
   }
@@ -152,6 +156,7 @@ void dv_conv_response_free(dv_conv_response* response)
   for (int l = 0; l < DV_CONV_LEVELS; ++l) {
     free(response->level[l].count);
     free(response->level[l].base);
+    free(response->level[l].sum);
     free(response->level[l].taps);
     free(response->level[l].nyquist);
   }

@@ -21,7 +21,7 @@ typedef struct {
   size_t groups;
   uint32_t* count; /* partitions in use, per group */
   size_t* base;    /* index of a group's first partition in taps */
-  size_t sum;      /* of count */
+  size_t* sum;     /* sum[p]: partitions before the p-th that are in use, over all groups; p <= longest */
   uint32_t longest;
   float* taps;
   float* nyquist; /* [partition][LL, LR, RL, RR] */

@@ -36,6 +36,7 @@ typedef struct {
 
 struct dv_pingpong {
   double rate_hz;
+  bool wide; /* the processor's vectors, see dv_fir_wide */
   stage stage[MAX_STAGES];
   float echo[MAX_STAGES][DV_QUANTUM];
   dv_octet_state lowpass[MAX_STAGES / DV_OCTET];
@@ -45,6 +46,7 @@ struct dv_pingpong {
   double target_delay;
   bool target_closed;
   int fade, fade_quanta;    /* quanta done, -1: no fade */
+  bool hold;                /* no new fade to another delay time */
   float weight[DV_QUANTUM]; /* of the other reader in the running quantum */
   int64_t time;             /* samples written */
   int64_t quiet;            /* samples since anything but zero was written or read */
@@ -62,6 +64,7 @@ dv_pingpong* dv_pingpong_new(double rate_hz)
   dv_pingpong* pp = calloc(1, sizeof *pp);
   if (!pp) return NULL;
   pp->rate_hz = rate_hz;
+  pp->wide = dv_fir_is_wide();
   pp->fade_quanta = dv_fade_quanta(rate_hz);
   pp->target_delay = 0.4 * rate_hz;
   pp->target_closed = true;
@@ -86,30 +89,41 @@ void dv_pingpong_free(dv_pingpong* pp)
 
 /* ---- reading points ---------------------------------------------------------------------------------------- */
 
-/* Modified Bessel function of order 0: its power series. */
-static double bessel_i0(double x)
+/* Kaiser's window at squared positions (1 is the end): the power series of the modified Bessel function of order 0,
+   term by term for all taps, which a processor does side by side. */
+DV_HOT static void kaiser(const double* square, double* window)
 {
-  double sum = 1.0, term = 1.0;
-  for (int k = 1; k < 40; ++k) {
-    term *= x * x / (4.0 * k * k);
-    sum += term;
+  double x[DV_FIR_TAPS], term[DV_FIR_TAPS];
+  for (int j = 0; j < DV_FIR_TAPS; ++j) {
+    const double inside = 1.0 - square[j];
+    x[j] = KAISER_BETA * KAISER_BETA / 4.0 * (inside > 0.0 ? inside : 0.0);
+    term[j] = inside > 0.0 ? 1.0 : 0.0;
+    window[j] = term[j];
   }
-  return sum;
-}
-
-static double kaiser(double position) /* -1 .. 1 */
-{
-  return position * position >= 1.0 ? 0.0 : bessel_i0(KAISER_BETA * sqrt(1.0 - position * position));
+  for (int k = 1; k < 40; ++k) {
+    const double weight = 1.0 / (double)(k * k);
+    for (int j = 0; j < DV_FIR_TAPS; ++j) {
+      term[j] *= x[j] * weight;
+      window[j] += term[j];
+    }
+  }
 }
 
 /* Tap j weighs the sample `whole - (HALF_TAPS - 1) + j` before the output. */
 static void interpolator(double fraction, float* taps)
 {
-  double t[DV_FIR_TAPS], sum = 0.0;
+  double t[DV_FIR_TAPS], square[DV_FIR_TAPS], sum = 0.0;
+  const double sine = sin(M_PI * fraction) / M_PI;
   for (int j = 0; j < DV_FIR_TAPS; ++j) {
-    const double d = j - (HALF_TAPS - 1) - fraction;
-    const double sinc = fabs(d) < 1e-9 ? 1.0 : sin(M_PI * d) / (M_PI * d);
-    t[j] = sinc * kaiser(d / HALF_TAPS);
+    const double position = (j - (HALF_TAPS - 1) - fraction) / HALF_TAPS;
+    square[j] = position * position;
+  }
+  kaiser(square, t);
+  for (int j = 0; j < DV_FIR_TAPS; ++j) {
+    const int whole = j - (HALF_TAPS - 1);
+    const double d = whole - fraction;
+    /* sin(pi d)/(pi d) */
+    t[j] *= fabs(d) < 1e-9 ? 1.0 : (whole % 2 ? sine : -sine) / d;
     sum += t[j];
   }
   for (int j = 0; j < DV_FIR_TAPS; ++j) taps[j] = (float)(t[j] / sum);
@@ -154,6 +168,10 @@ void dv_pingpong_set(dv_pingpong* pp, const dv_delay_params* p, dv_controls* c)
   pp->target_closed = loop_may_close(k.feedback * peak, echo_count(k.delay_samples, pp->rate_hz), k.gain);
 }
 
+void dv_pingpong_hold(dv_pingpong* pp, bool hold) { pp->hold = hold; }
+
+size_t dv_pingpong_fade_frames(const dv_pingpong* pp) { return (size_t)pp->fade_quanta * DV_QUANTUM; }
+
 /* ---- stages ------------------------------------------------------------------------------------------------ */
 
 /* Stages that come into use begin in silence; those that leave end in it, for they may share an octet. */
@@ -188,7 +206,9 @@ static void advance_fade(dv_pingpong* pp)
     pp->current = 1 - pp->current;
     set_active(pp, pp->reader[pp->current].stages);
   }
-  if (pp->fade < 0 && !reader_is(pp, &pp->reader[pp->current])) {
+  const reader* now = &pp->reader[pp->current];
+  const bool waits = pp->hold && pp->target_closed == now->closed;
+  if (pp->fade < 0 && !waits && !reader_is(pp, now)) {
     reader* next = &pp->reader[1 - pp->current];
     reader_set(next, pp->target_delay, pp->target_closed, pp->rate_hz);
     if (next->stages > pp->active) set_active(pp, next->stages);
@@ -234,6 +254,8 @@ DV_HOT void dv_pingpong_write(dv_pingpong* pp, const dv_controls* c, const float
     if (k >= in_use) /* comes into use, in the middle of a wave */
       for (int i = 0; i < DV_QUANTUM; ++i) line[i] *= pp->weight[i];
     memcpy(s->line + (size_t)pp->time % s->length, line, sizeof line);
+    float* next = s->line + (size_t)(pp->time + DV_QUANTUM) % s->length;
+    for (int i = 0; i < DV_QUANTUM; i += 16) __builtin_prefetch(next + i, 1);
     any |= nonzero_bits(line);
   }
   pp->time += DV_QUANTUM;
@@ -250,24 +272,70 @@ static const float* fetch(const stage* s, int64_t first, float* joined)
   return joined;
 }
 
-DV_INLINE void interpolate(const dv_pingpong* pp, const stage* s, const reader* r, float* out)
+/* Tells the processor what the next quantum will read: the lines of many stages do not stay in its caches. */
+DV_INLINE void fetch_ahead(const stage* s, int64_t first)
 {
-  float joined[SPAN];
-  const float* x = fetch(s, pp->time - r->whole + HALF_TAPS - DV_FIR_TAPS, joined);
-  dv_fir(r->taps, x + DV_FIR_TAPS - 1, out, DV_QUANTUM);
+  const float* next = s->line + (size_t)(first + SPAN + (int64_t)s->length) % s->length;
+  for (int i = 0; i < DV_QUANTUM; i += 16) __builtin_prefetch(next + i);
 }
 
-DV_HOT static void read_stage(dv_pingpong* pp, int k)
+/* What the filter of a reader is to be given: the newest of its samples. */
+DV_INLINE const float* at_reader(const dv_pingpong* pp, const stage* s, const reader* r, float* joined)
 {
-  const reader *now = &pp->reader[pp->current], *then = &pp->reader[1 - pp->current];
-  const stage* s = &pp->stage[k];
-  float* echo = pp->echo[k];
-  if (k < now->stages) interpolate(pp, s, now, echo);
-  else memset(echo, 0, sizeof pp->echo[k]);
-  if (pp->fade < 0) return;
-  float next[DV_QUANTUM] = {0};
-  if (k < then->stages) interpolate(pp, s, then, next);
-  for (int i = 0; i < DV_QUANTUM; ++i) echo[i] += pp->weight[i] * (next[i] - echo[i]);
+  const int64_t first = pp->time - r->whole + HALF_TAPS - DV_FIR_TAPS;
+  fetch_ahead(s, first);
+  return fetch(s, first, joined) + DV_FIR_TAPS - 1;
+}
+
+/* Two readings at a time, which processors with wide vectors like. */
+DV_INLINE void interpolate(const dv_pingpong* pp, const stage* const s[2], const reader* const r[2],
+                           float* const out[2])
+{
+  float joined[2][SPAN];
+  const float* const taps[2] = {r[0]->taps, r[1]->taps};
+  const float* const x[2] = {at_reader(pp, s[0], r[0], joined[0]), at_reader(pp, s[1], r[1], joined[1])};
+  if (pp->wide) {
+    dv_fir_wide(taps, x, out);
+    return;
+  }
+  for (int i = 0; i < 2; ++i) dv_fir_block(taps[i], x[i], out[i]);
+}
+
+DV_INLINE void interpolate_one(const dv_pingpong* pp, const stage* s, const reader* r, float* out)
+{
+  float joined[SPAN];
+  dv_fir_block(r->taps, at_reader(pp, s, r, joined), out);
+}
+
+/* Echoes of a stage while one reader fades into the other. */
+DV_INLINE void read_fading(dv_pingpong* pp, int k)
+{
+  const stage* const s[2] = {&pp->stage[k], &pp->stage[k]};
+  const reader* const r[2] = {&pp->reader[pp->current], &pp->reader[1 - pp->current]};
+  float next[DV_QUANTUM] = {0}, *const out[2] = {pp->echo[k], next};
+  memset(out[0], 0, sizeof next);
+  if (k < r[0]->stages && k < r[1]->stages) {
+    interpolate(pp, s, r, out);
+  } else
+    for (int i = 0; i < 2; ++i)
+      if (k < r[i]->stages) interpolate_one(pp, s[i], r[i], out[i]);
+  for (int i = 0; i < DV_QUANTUM; ++i) out[0][i] += pp->weight[i] * (next[i] - out[0][i]);
+}
+
+DV_HOT static void read_stages(dv_pingpong* pp)
+{
+  if (pp->fade >= 0) {
+    for (int k = 0; k < pp->active; ++k) read_fading(pp, k);
+    return;
+  }
+  const reader* const r[2] = {&pp->reader[pp->current], &pp->reader[pp->current]};
+  int k = 0;
+  for (; k + 1 < pp->active; k += 2) {
+    const stage* const s[2] = {&pp->stage[k], &pp->stage[k + 1]};
+    float* const out[2] = {pp->echo[k], pp->echo[k + 1]};
+    interpolate(pp, s, r, out);
+  }
+  if (k < pp->active) interpolate_one(pp, &pp->stage[k], r[0], pp->echo[k]);
 }
 
 DV_HOT static void pan(const dv_pingpong* pp, const dv_controls* c, float* left, float* right)
@@ -293,7 +361,7 @@ void dv_pingpong_read(dv_pingpong* pp, const dv_controls* c, float* left, float*
     memset(right, 0, DV_QUANTUM * sizeof *right);
     return;
   }
-  for (int k = 0; k < pp->active; ++k) read_stage(pp, k);
+  read_stages(pp);
   for (int k = 0; k < pp->active; k += DV_OCTET)
     dv_octet_process(&pp->lowpass[k / DV_OCTET], c, DV_CONTROL_DELAY_LOWPASS, pp->echo[k], DV_QUANTUM);
   pan(pp, c, left, right);

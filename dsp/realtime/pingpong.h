@@ -30,6 +30,13 @@ DV_REALTIME void dv_pingpong_reset(dv_pingpong* pp);
 /* Delay time, open or closed loop, and the delay's controls.  p is within the parameter table's ranges. */
 DV_REALTIME void dv_pingpong_set(dv_pingpong* pp, const dv_delay_params* p, dv_controls* c);
 
+/* While it holds, no crossfade to another delay time begins: there is something dearer to do.  A loop that has to be
+   opened or closed does not wait. */
+DV_REALTIME void dv_pingpong_hold(dv_pingpong* pp, bool hold);
+
+/* Frames a crossfade takes. */
+DV_REALTIME size_t dv_pingpong_fade_frames(const dv_pingpong* pp);
+
 /* Takes e of the quantum that ends; call before the controls advance. */
 DV_REALTIME void dv_pingpong_write(dv_pingpong* pp, const dv_controls* c, const float* e);
 

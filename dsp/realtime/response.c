@@ -7,8 +7,8 @@
 #include <kiss_fftr.h>
 #include <math.h>
 
-/* Energy of what the convolution leaves out, relative to the whole response: -90 dB. */
-static const double BUDGET = 1e-9;
+/* Energy of what the convolution leaves out, relative to the whole response: -90 and -50 dB. */
+static const double BUDGET = 1e-9, DRAFT_BUDGET = 1e-5;
 
 struct dv_rt_response {
   double rate_hz;
@@ -97,7 +97,7 @@ static dv_status check(const dv_reverb_params* p, double rate_hz, dv_error* err)
   return dv_params_check(&chain, err);
 }
 
-dv_rt_response* dv_rt_response_new(const dv_reverb_params* p, double rate_hz, dv_error* err)
+static dv_rt_response* response_new(const dv_reverb_params* p, double rate_hz, double budget, dv_error* err)
 {
   if (check(p, rate_hz, err)) return NULL;
   dv_rt_response* r = calloc(1, sizeof *r);
@@ -108,13 +108,23 @@ dv_rt_response* dv_rt_response_new(const dv_reverb_params* p, double rate_hz, dv
     compute(&s, p, rate_hz);
     const float* const h[2][2] = {{s.taps[0][0], s.taps[0][1]}, {s.taps[1][0], s.taps[1][1]}};
     r->rate_hz = rate_hz;
-    r->taps = dv_conv_response_new(&layout, h, s.size - before_zero(rate_hz), BUDGET);
+    r->taps = dv_conv_response_new(&layout, h, s.size - before_zero(rate_hz), budget);
   }
   scratch_free(&s);
   if (r && r->taps) return r;
   free(r);
   dv_fail(err, DV_ERR_NOMEM, "out of memory for the reverb's response at %g Hz", rate_hz);
   return NULL;
+}
+
+dv_rt_response* dv_rt_response_new(const dv_reverb_params* p, double rate_hz, dv_error* err)
+{
+  return response_new(p, rate_hz, BUDGET, err);
+}
+
+dv_rt_response* dv_rt_response_draft(const dv_reverb_params* p, double rate_hz, dv_error* err)
+{
+  return response_new(p, rate_hz, DRAFT_BUDGET, err);
 }
 
 void dv_rt_response_free(dv_rt_response* response)

@@ -18,10 +18,14 @@ typedef struct dv_rt_response dv_rt_response;
    table's ranges, the rate is, or memory is out. */
 dv_rt_response* dv_rt_response_new(const dv_reverb_params* p, double rate_hz, dv_error* err);
 
+/* The same for parameters that are about to change again: it leaves out what is below -50 dB of the whole, not -90,
+   and takes half as long to play where decays are long. */
+dv_rt_response* dv_rt_response_draft(const dv_reverb_params* p, double rate_hz, dv_error* err);
+
 /* NULL is fine. */
 void dv_rt_response_free(dv_rt_response* response);
 
-/* Seconds that the convolution reaches back: where the rest is below -90 dB of the whole. */
+/* Seconds that the convolution reaches back: where the rest is below -90 dB of the whole, of a draft -50. */
 double dv_rt_response_seconds(const dv_rt_response* response);
 
 /* For the engine. */
