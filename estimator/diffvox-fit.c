@@ -89,7 +89,7 @@ static dv_status choose_start(session* s, dv_chain_params* start, dv_error* err)
                       "the wet stem is mono: the pans of %.200s are set to the middle, its reverb's channels averaged",
                       o->init);
   tell_notes(s, told);
-  return o->reference ? DV_OK : dv_fit_delay_is_known(&stems, start, &o->fit.objective.delay_known, err);
+  return o->reference ? DV_OK : dv_fit_adopt_echo(&stems, start, &o->fit.objective.delay_known, err);
 }
 
 /* The fit at its start, and the losses before it. */

@@ -234,13 +234,18 @@ dv_status dv_echo_profile_estimate(const dv_fit_stems* stems, dv_echo_profile* p
 
 /* --- A start for the delay ---------------------------------------------------------------------------------------- */
 
+double dv_echo_delay_ms(const dv_echo_profile* p)
+{
+  return p->delay_ms > 0.0 ? fmin(fmax(p->delay_ms, 100.5), 999.5) : 0.0;
+}
+
 static double start_delay(const dv_echo_profile* p, bool mono, dv_delay_params* delay)
 {
   if (!(p->delay_ms > 0.0)) return 0.0;
   const int ms = (int)lround(p->delay_ms);
   const double left = around(p->energy[0], ms, DV_ECHO_BINS), right = around(p->energy[1], ms, DV_ECHO_BINS);
   const double side = mono ? 0.5 : atan2(sqrt(right), sqrt(left)) / M_PI_2;
-  delay->delay_ms = fmin(fmax(p->delay_ms, 100.5), 999.5);
+  delay->delay_ms = dv_echo_delay_ms(p);
   delay->gain = fmin(fmax(sqrt(0.5 * around(p->excess, ms, DV_ECHO_BINS)), 0.01), 0.8);
   delay->feedback = 0.3;
   delay->odd_pan = fmin(fmax(side, 0.05), 0.95);

@@ -33,6 +33,9 @@ typedef struct {
 /* All zero when the stems are shorter than 3 s.  DV_ERR_NOMEM. */
 DV_NODISCARD dv_status dv_echo_profile_estimate(const dv_fit_stems* stems, dv_echo_profile* profile, dv_error* err);
 
+/* The echo's time, half a millisecond inside the delay's range, whose ends no descent leaves; 0: none. */
+double dv_echo_delay_ms(const dv_echo_profile* profile);
+
 /* Moves the start's delay and reverb to the echoes of the profile; without any they stay.  Returns the time in ms that
    the delay was set to, 0 when it stayed. */
 double dv_echo_start(const dv_echo_profile* profile, bool mono, dv_chain_params* start);

@@ -70,13 +70,15 @@ dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start
   return status;
 }
 
-dv_status dv_fit_delay_is_known(const dv_fit_stems* stems, const dv_chain_params* start, bool* known, dv_error* err)
+dv_status dv_fit_adopt_echo(const dv_fit_stems* stems, dv_chain_params* start, bool* known, dv_error* err)
 {
   static const double NEAR_MS = 1.0;
   dv_echo_profile* profile = malloc(sizeof *profile);
   if (!profile) return dv_fail(err, DV_ERR_NOMEM, "out of memory");
   const dv_status status = dv_echo_profile_estimate(stems, profile, err);
-  *known = !status && profile->delay_ms > 0.0 && fabs(profile->delay_ms - start->delay.delay_ms) < NEAR_MS;
+  const double echo_ms = dv_echo_delay_ms(profile);
+  *known = !status && echo_ms > 0.0 && fabs(echo_ms - start->delay.delay_ms) < NEAR_MS;
+  if (*known) start->delay.delay_ms = echo_ms;
   free(profile);
   return status;
 }

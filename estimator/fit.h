@@ -50,10 +50,9 @@ void dv_fit_mean_start(bool mono, dv_chain_params* start);
 DV_NODISCARD dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start, bool* delay_known,
                                             dv_error* err);
 
-/* Whether the stems show the start's delay: the loudest echo within a millisecond of it.  For the objective, where a
-   start comes from elsewhere.  DV_ERR_NOMEM. */
-DV_NODISCARD dv_status dv_fit_delay_is_known(const dv_fit_stems* stems, const dv_chain_params* start, bool* known,
-                                             dv_error* err);
+/* For a start that comes from elsewhere: where the stems' loudest echo is within a millisecond of its delay, the delay
+   takes the echo's time and *known is true, for the objective.  DV_ERR_NOMEM. */
+DV_NODISCARD dv_status dv_fit_adopt_echo(const dv_fit_stems* stems, dv_chain_params* start, bool* known, dv_error* err);
 
 /* A chain that does nearly nothing but plain_gain_db: flat EQ, ratios of 1, no delay, no reverb. */
 void dv_fit_transparent_start(const dv_fit_stems* stems, dv_chain_params* start);

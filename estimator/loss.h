@@ -73,7 +73,7 @@ DV_NODISCARD dv_status dv_loss_set_target_rows(dv_loss* loss, const dv_real* con
 DV_NODISCARD dv_status dv_loss_forward(dv_loss* loss, const dv_real* pred, size_t stride, const size_t* items,
                                        size_t count, dv_loss_values* values);
 
-/* Replaces pred, which holds what the last forward saw, by dtotal/dpred.  DV_ERR_ARG: no successful forward since
+/* Replaces pred, which holds what the last forward saw (each time, if called again), by dtotal/dpred.  DV_ERR_ARG: no successful forward since
    new, set_target or set_wrap_rows. */
 DV_NODISCARD dv_status dv_loss_backward(dv_loss* loss, dv_real* pred, size_t stride);
 

@@ -19,7 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const float LEAST_DB = -120.0f; /* what a meter shows for silence */
+static const float LEAST_DB = -120.0f;   /* what a meter shows for silence */
+static const double STILL_AFTER_S = 0.1; /* longer than between two movements of a knob */
 
 enum { MAX_AUDIO = 4, SLOTS = 3, SLOT_MASK = 3, FRESH = 4 };
 
@@ -56,8 +57,8 @@ typedef struct {
   dv_settings settings;
   dv_reverb_params playing; /* whose response the engine has */
   bool draft;               /* that response is a draft */
-  bool moving;              /* the last change of settings, in this run, changed the response */
-  bool stale;               /* settings want another response */
+  double moving_s;          /* how much longer the response counts as moving; 0: it rests */
+  bool differs;             /* settings want another response */
   bool outdated;            /* what is being computed belongs to an earlier preset */
 } plugin;
 
@@ -99,10 +100,7 @@ static bool read_ports(plugin* p)
   return changed;
 }
 
-static void look_whether_stale(plugin* p)
-{
-  p->stale = p->draft || !dv_same_response(&p->settings.params.reverb, &p->playing);
-}
+static void compare_response(plugin* p) { p->differs = !dv_same_response(&p->settings.params.reverb, &p->playing); }
 
 static void apply_settings(plugin* p)
 {
@@ -111,8 +109,8 @@ static void apply_settings(plugin* p)
   dv_rt_set_params(p->rt, &p->settings.params);
   dv_rt_set_mix(p->rt, &p->settings.mix);
   dv_rt_set_lookahead(p->rt, p->settings.lookahead);
-  p->moving = !dv_same_response(&p->settings.params.reverb, &before);
-  look_whether_stale(p);
+  if (!dv_same_response(&p->settings.params.reverb, &before)) p->moving_s = STILL_AFTER_S;
+  compare_response(p);
 }
 
 /* A response that is done goes to the engine, unless what plays already is what is wanted. */
@@ -122,11 +120,11 @@ static void collect_response(plugin* p)
   bool draft;
   dv_rt_response* response = dv_background_collect(p->background, &asked, &draft);
   if (!response) return;
-  if (p->stale && !p->outdated) {
+  if ((p->differs || p->draft) && !p->outdated) {
     response = dv_rt_set_response(p->rt, response);
     p->playing = asked;
     p->draft = draft;
-    look_whether_stale(p);
+    compare_response(p);
   }
   dv_background_give_back(p->background, response);
 }
@@ -134,7 +132,8 @@ static void collect_response(plugin* p)
 /* While the response moves a draft will do: the next one takes its place, at last the exact one. */
 static void ask_for_response(plugin* p)
 {
-  if (!p->stale || !dv_background_ask(p->background, &p->settings.params.reverb, p->moving)) return;
+  const bool moving = p->moving_s > 0.0, wanted = p->differs || (p->draft && !moving);
+  if (!wanted || !dv_background_ask(p->background, &p->settings.params.reverb, moving)) return;
   p->outdated = false;
   if (!p->worker) return;
   const int nothing = 0;
@@ -239,24 +238,27 @@ static void activate(LV2_Handle handle)
   take_preset(p);
   read_ports(p);
   apply_settings(p);
-  if (p->stale) {
+  if (p->differs || p->draft) {
     dv_rt_response* response = dv_rt_response_new(&p->settings.params.reverb, p->rate_hz, NULL);
     if (response) {
       dv_rt_response_free(dv_rt_set_response(p->rt, response));
       p->playing = p->settings.params.reverb;
-      p->draft = p->stale = false;
+      p->draft = p->differs = false;
     }
   }
+  p->moving_s = 0.0;
+  p->outdated = true; /* what was asked for before */
   dv_rt_reset(p->rt);
 }
 
 static void run(LV2_Handle handle, uint32_t frames)
 {
   plugin* p = handle;
-  p->moving = false;
+  p->moving_s = fmax(p->moving_s - frames / p->rate_hz, 0.0);
   collect_response(p);
   const bool preset = take_preset(p), ports = read_ports(p);
   if (preset || ports) apply_settings(p);
+  if (preset) p->moving_s = 0.0; /* presets are exact from the start */
   ask_for_response(p);
   const float *left = p->audio_in[0], *right = p->audio_in[p->audio_inputs - 1];
   if (frames && left && right && p->audio_out[0] && p->audio_out[1])

@@ -64,21 +64,23 @@ static double find(const dv_fit_stems* stems, dv_echo_profile* profile, dv_chain
   return dv_echo_start(profile, false, start);
 }
 
-static void test_a_start_s_delay_is_known_where_the_stems_show_it(void** state)
+static void test_a_start_near_an_echo_takes_its_time(void** state)
 {
   static const struct {
     double late_ms;
     bool known;
   } cases[] = {{0.0, true}, {0.9, true}, {-0.9, true}, {1.1, false}, {-20.0, false}};
+  const double echo_ms = 1e3 * 15446.0 / DV_MODEL_RATE_HZ;
   const dv_fit_stems stems = with_echo(*state, 15446, 0.0, 0.3);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     dv_chain_params start;
     dv_error err = {""};
     bool known = !cases[i].known;
     dv_fit_mean_start(false, &start);
-    start.delay.delay_ms = 1e3 * 15446.0 / DV_MODEL_RATE_HZ + cases[i].late_ms;
-    if (dv_fit_delay_is_known(&stems, &start, &known, &err)) fail_msg("%s", err.text);
+    start.delay.delay_ms = echo_ms + cases[i].late_ms;
+    if (dv_fit_adopt_echo(&stems, &start, &known, &err)) fail_msg("%s", err.text);
     assert_int_equal(known, cases[i].known);
+    assert_close(start.delay.delay_ms, echo_ms + (known ? 0.0 : cases[i].late_ms), 0.0, 0.01);
   }
 }
 
@@ -213,7 +215,7 @@ static void test_echoes_of_recordings_are_found(void** state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_a_start_s_delay_is_known_where_the_stems_show_it),
+    cmocka_unit_test(test_a_start_near_an_echo_takes_its_time),
     cmocka_unit_test(test_an_echo_starts_the_delay_at_its_time_and_side),
     cmocka_unit_test(test_an_echo_that_starts_the_delay_starts_no_reverb),
     cmocka_unit_test(test_an_early_echo_starts_the_reverb),

@@ -141,7 +141,6 @@ static void test_a_fit_descends(void** state)
   assert_true(after.total < 0.8 * before.total);
 }
 
-/* The best of the steps is what is handed out, where all of them see the same chunks. */
 static void test_a_known_echo_s_time_is_found_within_a_sample(void** state)
 {
   const signals* s = *state;
@@ -170,6 +169,7 @@ static void test_a_known_echo_s_time_is_found_within_a_sample(void** state)
   assert_true(fabs(late_samples) < 0.05);
 }
 
+/* The best of the steps is what is handed out, where all of them see the same chunks. */
 static void test_the_lowest_loss_is_kept(void** state)
 {
   const dv_fit_stems stems = stereo(*state);

@@ -74,7 +74,7 @@ DV_REALTIME bool dv_conv_fades_long(const dv_conv* conv, size_t frames);
 /* Takes a response (NULL for silence) at once.  Wants dv_conv_idle(conv). */
 DV_REALTIME void dv_conv_load(dv_conv* conv, const dv_conv_response* response);
 
-/* Promises nothing but zeros until dv_conv_idle(conv): what is left rings out at less cost. */
+/* Promises nothing but zeros until the next dv_conv_load or dv_conv_reset: what is left rings out at less cost. */
 DV_REALTIME void dv_conv_close(dv_conv* conv);
 
 /* Takes one quantum of input and gives the output of the quantum that follows it. */

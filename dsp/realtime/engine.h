@@ -12,8 +12,9 @@
  *
  * The output depends on the input, on the calls and on where between samples they come, never on how the
  * signal is cut into blocks: internally all work is done in quanta of 64 frames.  Changes glide or crossfade
- * over some 40 ms, beginning with the next quantum, and end exactly on their target.  Only a new delay time
- * waits while a variation of the reverb's response fades in, for 0.8 s at most.
+ * over some 40 ms, beginning with the next quantum, and end exactly on their target.  Later are: the look-ahead, which
+ * begins after some 60 ms; a variation of the reverb's response, which fades in part by part within 1.5 s; and a new
+ * delay time, which waits for such a fade, at most 1 s, or 1.8 s while responses follow each other.
  *
  * One thread at a time may call the functions of an engine; dv_rt_set_response, dv_rt_replace_response and
  * dv_rt_take_retired may be called from another one.  Engines share nothing.  Precision: signals float, recursions
