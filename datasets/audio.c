@@ -298,12 +298,9 @@ static dv_status check_shape(const char* path, const dv_audio* audio, int format
 dv_status dv_audio_check_write(const char* path, const dv_audio* shape, dv_error* err)
 {
   int format = 0;
-  dv_file_writer writer;
   dv_status status = output_format(path, shape, &format, err);
   if (!status) status = check_shape(path, shape, format, err);
-  if (!status) status = dv_file_begin(path, &writer, err);
-  if (!status) dv_file_abandon(&writer);
-  return status;
+  return status ? status : dv_file_check_writable(path, err);
 }
 
 dv_status dv_audio_write(const char* path, const dv_audio* audio, size_t* clipped, dv_error* err)

@@ -144,6 +144,14 @@ void dv_file_abandon(dv_file_writer* writer)
   *writer = (dv_file_writer){.fd = -1};
 }
 
+dv_status dv_file_check_writable(const char* path, dv_error* err)
+{
+  dv_file_writer writer;
+  const dv_status status = dv_file_begin(path, &writer, err);
+  if (!status) dv_file_abandon(&writer);
+  return status;
+}
+
 dv_status dv_file_commit(dv_file_writer* writer, dv_error* err)
 {
   /* A full disk may show only here: the data is delayed until the flush. */

@@ -39,6 +39,9 @@ DV_NODISCARD dv_status dv_file_commit(dv_file_writer* writer, dv_error* err);
 /* Ends the writer and removes the temporary file. */
 void dv_file_abandon(dv_file_writer* writer);
 
+/* What dv_file_begin would say: found out before the work rather than after it. */
+DV_NODISCARD dv_status dv_file_check_writable(const char* path, dv_error* err);
+
 /* begin, write all of data, commit. */
 DV_NODISCARD dv_status dv_file_write(const char* path, const void* data, size_t size, dv_error* err);
 

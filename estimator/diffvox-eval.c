@@ -121,22 +121,13 @@ static dv_status open_nearest(session* s, dv_error* err)
   return DV_OK;
 }
 
-/* Found out before the work rather than after it. */
-static dv_status check_output(const char* path, dv_error* err)
-{
-  dv_file_writer writer;
-  const dv_status status = dv_file_begin(path, &writer, err);
-  if (!status) dv_file_abandon(&writer);
-  return status;
-}
-
 static dv_status open_session(session* s, dv_error* err)
 {
   const options* o = &s->options;
   dv_status status = dv_manifest_read(o->manifest, &s->manifest, err);
   if (!status) status = dv_eval_source_open(o->source, o->corpora, &s->source, err);
   if (!status) status = open_nearest(s, err);
-  if (!status && o->output) status = check_output(o->output, err);
+  if (!status && o->output) status = dv_file_check_writable(o->output, err);
   if (status) return status;
   s->results = calloc(s->manifest.count, sizeof *s->results);
   return s->results ? DV_OK : dv_fail(err, DV_ERR_NOMEM, "No memory for %zu tracks", s->manifest.count);

@@ -59,11 +59,17 @@ void dv_fit_mean_start(bool mono, dv_chain_params* start)
   if (mono) start->pan = start->delay.odd_pan = start->delay.even_pan = 0.5;
 }
 
+/* The caller's to free, also after an error. */
+static dv_status new_profile(const dv_fit_stems* stems, dv_echo_profile** profile, dv_error* err)
+{
+  *profile = malloc(sizeof **profile);
+  return *profile ? dv_echo_profile_estimate(stems, *profile, err) : dv_fail(err, DV_ERR_NOMEM, "out of memory");
+}
+
 dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start, bool* delay_known, dv_error* err)
 {
-  dv_echo_profile* profile = malloc(sizeof *profile);
-  if (!profile) return dv_fail(err, DV_ERR_NOMEM, "out of memory");
-  const dv_status status = dv_echo_profile_estimate(stems, profile, err);
+  dv_echo_profile* profile;
+  const dv_status status = new_profile(stems, &profile, err);
   dv_fit_mean_start(is_mono(stems), start);
   *delay_known = !status && dv_echo_start(profile, is_mono(stems), start) > 0.0;
   free(profile);
@@ -73,11 +79,10 @@ dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start
 dv_status dv_fit_adopt_echo(const dv_fit_stems* stems, dv_chain_params* start, bool* known, dv_error* err)
 {
   static const double NEAR_MS = 1.0;
-  dv_echo_profile* profile = malloc(sizeof *profile);
-  if (!profile) return dv_fail(err, DV_ERR_NOMEM, "out of memory");
-  const dv_status status = dv_echo_profile_estimate(stems, profile, err);
-  const double echo_ms = dv_echo_delay_ms(profile);
-  *known = !status && echo_ms > 0.0 && fabs(echo_ms - start->delay.delay_ms) < NEAR_MS;
+  dv_echo_profile* profile;
+  const dv_status status = new_profile(stems, &profile, err);
+  const double echo_ms = status ? 0.0 : dv_echo_delay_ms(profile);
+  *known = echo_ms > 0.0 && fabs(echo_ms - start->delay.delay_ms) < NEAR_MS;
   if (*known) start->delay.delay_ms = echo_ms;
   free(profile);
   return status;
@@ -168,23 +173,18 @@ static void hold(dv_fit* f)
 /* A deviation is many milliseconds: the unit of a time that is known is a sample, and its mean is what is known. */
 static void narrow_delay(dv_fit* f)
 {
-  dv_chain_params start, scale, mean, slope = {0};
+  dv_chain_params slope = {0};
   double ms_per_raw[DV_PARAM_COUNT] = {0};
+  const ptrdiff_t delay = &slope.delay.delay_ms - dv_params_flat(&slope);
+  if (!(f->scale[delay] > 0.0)) return; /* frozen */
   slope.delay.delay_ms = 1.0;
   dv_params_raw_vjp(f->state.raw, &slope, ms_per_raw);
-  memcpy(dv_params_flat(&start), f->state.raw, sizeof f->state.raw);
-  memcpy(dv_params_flat(&scale), f->scale, sizeof f->scale);
-  memcpy(dv_params_flat(&mean), f->mean, sizeof f->mean);
-  memcpy(dv_params_flat(&slope), ms_per_raw, sizeof ms_per_raw);
-  scale.delay.delay_ms = 1e3 / DV_MODEL_RATE_HZ / slope.delay.delay_ms;
-  mean.delay.delay_ms = start.delay.delay_ms;
-  memcpy(f->scale, dv_params_flat_const(&scale), sizeof f->scale);
-  memcpy(f->mean, dv_params_flat_const(&mean), sizeof f->mean);
+  f->scale[delay] = 1e3 / DV_MODEL_RATE_HZ / ms_per_raw[delay];
+  f->mean[delay] = f->state.raw[delay];
 }
 
 static void set_scales(dv_fit* f)
 {
-  const unsigned delay_frozen = f->config.frozen >> DV_EFFECT_DELAY & 1u;
   double deviation[DV_PARAM_COUNT] = {0};
   if (f->config.scaled) dv_effective_add(dv_prior_internal.deviation, 1.0, deviation);
   dv_effective_to_raw(dv_prior_internal.mean, f->mean);
@@ -198,7 +198,7 @@ static void set_scales(dv_fit* f)
     tie_channels(f->scale);
     tie_channels(f->mean);
   }
-  if (f->config.scaled && f->config.objective.delay_known && !delay_frozen) narrow_delay(f);
+  if (f->config.scaled && f->config.objective.delay_known) narrow_delay(f);
   hold(f);
 }
 

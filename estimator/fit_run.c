@@ -78,13 +78,11 @@ dv_status dv_run_prepare(const dv_fit_options* o, dv_error* err)
   if (!status) status = check_bundle(o->output, err);
   for (size_t i = 0; !status && i < sizeof result_files / sizeof *result_files; ++i) {
     char path[DV_RUN_PATH_SIZE];
-    dv_file_writer writer;
     dv_run_path(o->output, result_files[i], path);
     if (same_file(path, o->dry) || same_file(path, o->wet))
       return dv_fail(err, DV_ERR_ARG, "%s: is a stem and would be replaced; choose another folder with -o",
                      dv_file_label(path));
-    status = dv_file_begin(path, &writer, err);
-    if (!status) dv_file_abandon(&writer);
+    status = dv_file_check_writable(path, err);
   }
   return status;
 }

@@ -336,6 +336,18 @@ static void multiply_nyquist(const level* v, const dv_conv_level_response* r, fl
   }
 }
 
+static void multiply_nyquists(const level* v, const dv_conv_level_response* now, const dv_conv_level_response* next)
+{
+  float a[2], b[2];
+  multiply_nyquist(v, now, a);
+  v->work.a.re[v->partition] = a[0];
+  v->work.a.im[v->partition] = a[1];
+  if (!next) return;
+  multiply_nyquist(v, next, b);
+  v->change.re[v->partition] = b[0] - a[0];
+  v->change.im[v->partition] = b[1] - a[1];
+}
+
 DV_INLINE stereo_bins multiply_group(const level* v, const dv_conv_level_response* r, size_t g)
 {
   const dv_f8 zero = {0};
@@ -368,17 +380,10 @@ DV_HOT static void multiply_groups(const level* v, const dv_conv_level_response*
 
 static void run_multiply(const dv_conv* c, const level* v, size_t from, size_t to)
 {
-  const dv_conv_level_response *now = response_of(c, v->current, v), *next = response_of(c, v->next, v);
-  if (from == 0) {
-    float a[2], b[2];
-    multiply_nyquist(v, now, a);
-    multiply_nyquist(v, next, b);
-    v->work.a.re[v->partition] = a[0];
-    v->work.a.im[v->partition] = a[1];
-    v->change.re[v->partition] = b[0] - a[0];
-    v->change.im[v->partition] = b[1] - a[1];
-  }
-  multiply_groups(v, now, v->job.fading ? next : NULL, from, to);
+  const dv_conv_level_response *now = response_of(c, v->current, v),
+                               *next = v->job.fading ? response_of(c, v->next, v) : NULL;
+  if (from == 0) multiply_nyquists(v, now, next);
+  multiply_groups(v, now, next, from, to);
 }
 
 DV_INLINE void fade_array(const float* change, float* x, size_t from, size_t to)

@@ -92,15 +92,6 @@ static bool add_case(const options* o, double seconds, double chunks, growth_ser
   return true;
 }
 
-/* Told before the minutes of measuring. */
-static dv_status check_writable(const char* path, dv_error* err)
-{
-  dv_file_writer writer;
-  const dv_status status = dv_file_begin(path, &writer, err);
-  if (!status) dv_file_abandon(&writer);
-  return status;
-}
-
 static int failed(const char* why)
 {
   fprintf(stderr, "bench_growth: %s\n", why);
@@ -112,7 +103,7 @@ static int run(const options* o)
   static growth_series lengths, batches;
   dv_error err = {""};
   bool ok = true;
-  if (o->svg && check_writable(o->svg, &err)) return failed(err.text);
+  if (o->svg && dv_file_check_writable(o->svg, &err)) return failed(err.text);
   print_heading(o);
   fputs(o->json ? ",\n  \"over_length\": [\n" : "", stdout);
   for (size_t i = 0; ok && i < o->seconds.count; ++i) ok = add_case(o, o->seconds.values[i], 0.0, &lengths);
