@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* A number as this machine stores it: a file of another byte order has another one. */
-static const uint64_t MAGIC = 0x31544b4346564944ULL; /* "DIVFCKT1" */
+static const uint64_t MAGIC = 0x32544b4346564944ULL; /* "DIVFCKT2" */
 enum { MAX_BYTES = 1 << 30 };
 
 typedef struct {
@@ -32,6 +32,14 @@ void dv_fit_history_free(dv_fit_history* h)
 {
   free(h->steps);
   *h = (dv_fit_history){0};
+}
+
+size_t dv_fit_history_starts(const dv_fit_history* h)
+{
+  size_t starts = 0;
+  for (size_t i = 0; i < h->count; ++i)
+    if (h->steps[i].start >= starts) starts = h->steps[i].start + 1;
+  return starts;
 }
 
 dv_status dv_checkpoint_write(const char* path, const dv_fit* fit, const dv_fit_history* history, uint64_t fingerprint,

@@ -16,6 +16,7 @@ typedef struct {
 
 DV_NODISCARD dv_status dv_fit_history_add(dv_fit_history* history, const dv_fit_step* step, dv_error* err);
 void dv_fit_history_free(dv_fit_history* history);
+size_t dv_fit_history_starts(const dv_fit_history* history); /* that were tried */
 
 DV_NODISCARD dv_status dv_checkpoint_write(const char* path, const dv_fit* fit, const dv_fit_history* history,
                                            uint64_t fingerprint, dv_error* err);

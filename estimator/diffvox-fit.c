@@ -65,19 +65,21 @@ static dv_fit_stems fit_stems(const session* s)
   return (dv_fit_stems){s->stems.dry, s->stems.left, s->stems.right, s->stems.frames, s->run.plain_gain_db};
 }
 
-static dv_status open_fit(session* s, const dv_chain_params* start, dv_error* err)
+static dv_status open_fit(session* s, const dv_fit_starts* starts, dv_error* err)
 {
   const dv_fit_stems stems = fit_stems(s);
-  s->run.start = *start;
-  return dv_fit_new(&s->options.fit, &stems, start, &s->fit, err);
+  s->run.start = starts->start[0].params;
+  return dv_fit_new(&s->options.fit, &stems, starts, &s->fit, err);
 }
 
-static dv_status choose_start(session* s, dv_chain_params* start, dv_error* err)
+static dv_status choose_starts(session* s, dv_fit_starts* starts, dv_error* err)
 {
   dv_fit_options* o = &s->options;
   const dv_fit_stems stems = fit_stems(s);
+  dv_chain_params* start = &starts->start[0].params;
+  *starts = (dv_fit_starts){.count = 1};
   if (o->reference) dv_params_initial(o->fit.seed, start);
-  else if (!o->init) return dv_fit_default_start(&stems, start, &o->fit.objective.delay_known, err);
+  else if (!o->init) return dv_fit_default_starts(&stems, starts, err);
   if (!o->init) return DV_OK;
   dv_preset preset;
   const dv_status status = dv_preset_resolve(o->init, o->corpora_dir, &preset, err);
@@ -89,15 +91,15 @@ static dv_status choose_start(session* s, dv_chain_params* start, dv_error* err)
                       "the wet stem is mono: the pans of %.200s are set to the middle, its reverb's channels averaged",
                       o->init);
   tell_notes(s, told);
-  return o->reference ? DV_OK : dv_fit_adopt_echo(&stems, start, &o->fit.objective.delay_known, err);
+  return o->reference ? DV_OK : dv_fit_adopt_echo(&stems, &starts->start[0], err);
 }
 
 /* The fit at its start, and the losses before it. */
 static dv_status begin(session* s, dv_error* err)
 {
-  dv_chain_params start;
-  dv_status status = choose_start(s, &start, err);
-  if (!status) status = open_fit(s, &start, err);
+  dv_fit_starts starts;
+  dv_status status = choose_starts(s, &starts, err);
+  if (!status) status = open_fit(s, &starts, err);
   if (status) return status;
   status = dv_fit_evaluate(s->fit, NULL, &s->run.unprocessed);
   const bool transparent = !s->options.reference && !s->options.init && s->run.unprocessed.total < TRANSPARENT_LOSS;
@@ -106,16 +108,17 @@ static dv_status begin(session* s, dv_error* err)
     if (!s->options.rate_given) s->options.fit.learning_rate = TRANSPARENT_RATE;
     s->options.fit.final_rate = fmin(s->options.fit.final_rate, s->options.fit.learning_rate);
     const dv_fit_stems stems = fit_stems(s);
-    dv_fit_transparent_start(&stems, &start);
-    s->options.fit.objective.delay_known = false;
-    status = open_fit(s, &start, err);
+    s->options.fit.starts = 1;
+    starts = (dv_fit_starts){.count = 1};
+    dv_fit_transparent_start(&stems, &starts.start[0].params);
+    status = open_fit(s, &starts, err);
     if (status) return status;
   }
-  if (!status) status = dv_fit_evaluate(s->fit, &start, &s->run.first);
+  if (!status) status = dv_fit_evaluate(s->fit, &s->run.start, &s->run.first);
   if (status)
     return dv_fail(err, status, "the first loss cannot be evaluated: %s; bring the stems to full scale",
                    dv_status_text(status));
-  s->fingerprint = dv_run_fingerprint(&s->options, &s->stems, &start);
+  s->fingerprint = dv_run_fingerprint(&s->options, &s->stems, &starts);
   return DV_OK;
 }
 
@@ -146,9 +149,11 @@ static dv_status write_checkpoint(session* s, dv_error* err)
 
 static void tell_step(const session* s, const dv_fit_step* step, dv_progress* progress)
 {
-  char detail[64];
+  char detail[80], start[32] = "";
   if (s->options.json) dv_run_print_step(step);
-  snprintf(detail, sizeof detail, "step %zu of %zu  loss %.4f", step->step + 1, step->steps, step->values.total);
+  if (step->trial) snprintf(start, sizeof start, "start %zu of %zu, ", step->start + 1, s->options.fit.starts);
+  snprintf(detail, sizeof detail, "%sstep %zu of %zu  loss %.4f", start, step->step + 1, step->steps,
+           step->values.total);
   double done = (double)(step->step + 1) / (double)step->steps;
   if (s->options.fit.max_seconds > 0.0) done = fmax(done, fmin(step->elapsed_s / s->options.fit.max_seconds, 1.0));
   dv_progress_show(progress, "fitting", done, detail);

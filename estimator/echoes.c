@@ -130,6 +130,7 @@ enum { AROUND_MS = 20, FIRST_MS = 20 };
 /* How many times the upper quartile of its surroundings an echo is: at least, for the delay's, whose time the descent
    cannot mend, and where there are few windows. */
 static const double CLEAR = 3.0, CLEAR_DELAY = 8.0, CLEAR_OF_FEW = 16.0;
+static const double POSSIBLE = 0.375; /* of that: worth a trial */
 
 static int by_size(const void* a, const void* b)
 {
@@ -157,11 +158,17 @@ static void find_excess(dv_echo_profile* p, double clear)
   }
 }
 
-static bool is_beyond_doubt(const dv_echo_profile* p, int ms)
+/* What is above the surroundings, within a millisecond; 0 where nothing is that many times them. */
+static double echo_energy(const dv_echo_profile* p, int ms, double clear)
 {
-  for (int t = ms - 1; t <= ms + 1; ++t)
-    if (both(p, t) > CLEAR_DELAY * surroundings(p, t)) return true;
-  return false;
+  double sum = 0.0;
+  bool found = false;
+  for (int t = ms - 1; t <= ms + 1; ++t) {
+    const double floor = surroundings(p, t), e = both(p, t);
+    found = found || e > clear * floor;
+    sum += fmax(e - floor, 0.0);
+  }
+  return found ? sum : 0.0;
 }
 
 static double around(const double* x, int ms, int count)
@@ -175,15 +182,15 @@ static double around(const double* x, int ms, int count)
 /* Echoes below this are not worth a delay. */
 static const double FAINTEST = 1e-4; /* -40 dB of the direct sound */
 
-/* The clearest echo that the delay can follow; 0: none. */
-static int clearest_ms(const dv_echo_profile* p)
+/* The loudest echo that the delay can follow and that is so clear; 0: none. */
+static int loudest_ms(const dv_echo_profile* p, double clear)
 {
   int best = 0;
-  double clearest = FAINTEST;
+  double loudest = FAINTEST;
   for (int ms = 101; ms < 999; ++ms) {
-    const double e = around(p->excess, ms, DV_ECHO_BINS);
-    if (e > clearest && is_beyond_doubt(p, ms)) {
-      clearest = e;
+    const double e = echo_energy(p, ms, clear);
+    if (e > loudest) {
+      loudest = e;
       best = ms;
     }
   }
@@ -212,6 +219,15 @@ static double refine(const dv_real* time, int ms)
   return ((double)best + fmin(fmax(offset, -0.5), 0.5)) * 1e3 / DV_MODEL_RATE_HZ;
 }
 
+/* Half a millisecond inside the delay's range, whose ends no descent leaves; 0: there is none so clear. */
+static double find_delay(estimator* e, const dv_echo_profile* p, double clear)
+{
+  const int ms = loudest_ms(p, clear);
+  if (ms == 0) return 0.0;
+  divide(e, p->energy[1][ms] > p->energy[0][ms] ? 1 : 0);
+  return fmin(fmax(refine(e->time, ms), 100.5), 999.5);
+}
+
 dv_status dv_echo_profile_estimate(const dv_fit_stems* stems, dv_echo_profile* profile, dv_error* err)
 {
   *profile = (dv_echo_profile){0};
@@ -223,10 +239,11 @@ dv_status dv_echo_profile_estimate(const dv_fit_stems* stems, dv_echo_profile* p
   for (size_t start = 0; ok && start <= room; start += hop) accumulate(&e, stems, start);
   if (ok) {
     measure(&e, profile);
-    find_excess(profile, active_windows(&e) < ENOUGH_WINDOWS ? CLEAR_OF_FEW : CLEAR);
-    const int ms = clearest_ms(profile);
-    divide(&e, profile->energy[1][ms] > profile->energy[0][ms] ? 1 : 0);
-    if (ms > 0) profile->delay_ms = refine(e.time, ms);
+    const bool few = active_windows(&e) < ENOUGH_WINDOWS;
+    const double clear = few ? CLEAR_OF_FEW : CLEAR_DELAY;
+    find_excess(profile, few ? CLEAR_OF_FEW : CLEAR);
+    profile->delay_ms = find_delay(&e, profile, clear);
+    if (!(profile->delay_ms > 0.0)) profile->possible_ms = find_delay(&e, profile, POSSIBLE * clear);
   }
   release(&e);
   return ok ? DV_OK : dv_fail(err, DV_ERR_NOMEM, "out of memory for the search of echoes");
@@ -234,23 +251,17 @@ dv_status dv_echo_profile_estimate(const dv_fit_stems* stems, dv_echo_profile* p
 
 /* --- A start for the delay ---------------------------------------------------------------------------------------- */
 
-double dv_echo_delay_ms(const dv_echo_profile* p)
+static void start_delay(const dv_echo_profile* p, double echo_ms, bool mono, dv_delay_params* delay)
 {
-  return p->delay_ms > 0.0 ? fmin(fmax(p->delay_ms, 100.5), 999.5) : 0.0;
-}
-
-static double start_delay(const dv_echo_profile* p, bool mono, dv_delay_params* delay)
-{
-  if (!(p->delay_ms > 0.0)) return 0.0;
-  const int ms = (int)lround(p->delay_ms);
+  if (!(echo_ms > 0.0)) return;
+  const int ms = (int)lround(echo_ms);
   const double left = around(p->energy[0], ms, DV_ECHO_BINS), right = around(p->energy[1], ms, DV_ECHO_BINS);
   const double side = mono ? 0.5 : atan2(sqrt(right), sqrt(left)) / M_PI_2;
-  delay->delay_ms = dv_echo_delay_ms(p);
-  delay->gain = fmin(fmax(sqrt(0.5 * around(p->excess, ms, DV_ECHO_BINS)), 0.01), 0.8);
+  delay->delay_ms = echo_ms;
+  delay->gain = fmin(fmax(sqrt(0.5 * echo_energy(p, ms, 1.0)), 0.01), 0.8);
   delay->feedback = 0.3;
   delay->odd_pan = fmin(fmax(side, 0.05), 0.95);
   delay->even_pan = 1.0 - delay->odd_pan;
-  return delay->delay_ms;
 }
 
 /* --- A start for the reverb --------------------------------------------------------------------------------------- */
@@ -357,11 +368,11 @@ static void search(const double target[PATTERN_MS], network* best, double* gain)
 }
 
 /* The delay's echo is no reverb's. */
-static void start_reverb(const dv_echo_profile* p, double delay_ms, bool mono, dv_reverb_params* reverb)
+static void start_reverb(const dv_echo_profile* p, double echo_ms, bool mono, dv_reverb_params* reverb)
 {
   double target[PATTERN_MS] = {0}, strongest = 0.0, gain = 0.0;
   for (int t = FIRST_MS + 2; t < PATTERN_MS; ++t) {
-    if (fabs(t - delay_ms) < WIDTH_MS) continue;
+    if (fabs(t - echo_ms) < WIDTH_MS) continue;
     target[t] = sqrt(0.5 * around(p->excess, t, DV_ECHO_BINS));
     strongest = fmax(strongest, target[t]);
   }
@@ -378,8 +389,8 @@ static void start_reverb(const dv_echo_profile* p, double delay_ms, bool mono, d
   memcpy(reverb->mixing, net.logits, sizeof net.logits);
 }
 
-double dv_echo_start(const dv_echo_profile* profile, bool mono, dv_chain_params* start)
+void dv_echo_start(const dv_echo_profile* profile, double echo_ms, bool mono, dv_chain_params* start)
 {
-  start_reverb(profile, profile->delay_ms, mono, &start->reverb);
-  return start_delay(profile, mono, &start->delay);
+  start_reverb(profile, echo_ms, mono, &start->reverb);
+  start_delay(profile, echo_ms, mono, &start->delay);
 }

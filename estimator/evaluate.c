@@ -109,11 +109,11 @@ dv_status dv_eval_open(const dv_eval_setup* setup, const char* dry, const char* 
   const dv_stems* s = &track->stems;
   const dv_fit_stems stems = {s->dry, s->left, s->right, s->frames, plain_gain_db(&setup->stems)};
   dv_fit_config config;
-  dv_chain_params start; /* of no descent: any will do */
+  dv_fit_starts starts = {.count = 1}; /* of no descent: any will do */
   dv_fit_config_default(&config);
   config.objective = setup->objective;
-  dv_fit_mean_start(false, &start);
-  status = dv_fit_new(&config, &stems, &start, &track->fit, err);
+  dv_fit_mean_start(false, &starts.start[0].params);
+  status = dv_fit_new(&config, &stems, &starts, &track->fit, err);
   if (status) dv_eval_close(track);
   return status;
 }

@@ -3,8 +3,8 @@
 
 #include "dsp/random.h"
 #include "estimator/adam.h"
-#include "estimator/echoes.h"
 #include "estimator/progress.h"
+#include "presets/draw.h"
 #include "presets/prior_table.h"
 
 #include <math.h>
@@ -15,6 +15,7 @@ void dv_fit_config_reference(dv_fit_config* config)
 {
   *config = (dv_fit_config){.objective = {.chunk_s = 12.0, .overlap_s = 5.0, .batch_limit = 35, .threads = 1},
                             .steps = 2000,
+                            .starts = 1,
                             .learning_rate = 0.01,
                             .final_rate = 0.01};
 }
@@ -25,6 +26,9 @@ void dv_fit_config_default(dv_fit_config* config)
   config->objective.covering = true;
   config->objective.batch_limit = 8;
   config->steps = 400;
+  config->starts = 4;
+  config->trial_steps = 60;
+  config->spread = 0.3;
   config->learning_rate = 0.1;
   config->final_rate = 0.001;
   config->scaled = true;
@@ -32,83 +36,20 @@ void dv_fit_config_default(dv_fit_config* config)
   config->keep_last = true;
 }
 
-/* Signs that tell the lines apart: no two have the same in both channels and in the mixing. */
-static void faint_reverb(bool mono, dv_reverb_params* reverb)
-{
-  for (int line = 0; line < DV_FDN_LINES; ++line) {
-    reverb->input[line][0] = reverb->input[line][1] = 0.2;
-    reverb->output[0][line] = line & 1 ? -0.02 : 0.02;
-    reverb->output[1][line] = line & (mono ? 1 : 2) ? -0.02 : 0.02;
-    for (int other = line + 1; other < DV_FDN_LINES; ++other)
-      reverb->mixing[line][other] = (5 * line + 3 * other) % 4 < 2 ? 0.7 : -0.7;
-  }
-}
-
-/* Also a stereo file that holds one channel twice. */
-static bool is_mono(const dv_fit_stems* s)
-{
-  return s->wet_left == s->wet_right || !memcmp(s->wet_left, s->wet_right, s->samples * sizeof *s->wet_left);
-}
-
-void dv_fit_mean_start(bool mono, dv_chain_params* start)
-{
-  double raw[DV_PARAM_COUNT];
-  dv_effective_to_raw(dv_prior_internal.mean, raw);
-  dv_params_from_raw(raw, start);
-  faint_reverb(mono, &start->reverb);
-  if (mono) start->pan = start->delay.odd_pan = start->delay.even_pan = 0.5;
-}
-
-/* The caller's to free, also after an error. */
-static dv_status new_profile(const dv_fit_stems* stems, dv_echo_profile** profile, dv_error* err)
-{
-  *profile = malloc(sizeof **profile);
-  return *profile ? dv_echo_profile_estimate(stems, *profile, err) : dv_fail(err, DV_ERR_NOMEM, "out of memory");
-}
-
-dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start, bool* delay_known, dv_error* err)
-{
-  dv_echo_profile* profile;
-  const dv_status status = new_profile(stems, &profile, err);
-  dv_fit_mean_start(is_mono(stems), start);
-  *delay_known = !status && dv_echo_start(profile, is_mono(stems), start) > 0.0;
-  free(profile);
-  return status;
-}
-
-dv_status dv_fit_adopt_echo(const dv_fit_stems* stems, dv_chain_params* start, bool* known, dv_error* err)
-{
-  static const double NEAR_MS = 1.0;
-  dv_echo_profile* profile;
-  const dv_status status = new_profile(stems, &profile, err);
-  const double echo_ms = status ? 0.0 : dv_echo_delay_ms(profile);
-  *known = echo_ms > 0.0 && fabs(echo_ms - start->delay.delay_ms) < NEAR_MS;
-  if (*known) start->delay.delay_ms = echo_ms;
-  free(profile);
-  return status;
-}
-
-void dv_fit_transparent_start(const dv_fit_stems* stems, dv_chain_params* start)
-{
-  dv_fit_mean_start(is_mono(stems), start);
-  start->peak1.gain_db = start->peak2.gain_db = start->lowshelf.gain_db = start->highshelf.gain_db = 0.0;
-  start->lowpass = (dv_pass_params){17990.0, DV_SHELF_Q};
-  start->highpass = (dv_pass_params){17.0, DV_SHELF_Q};
-  start->compressor.makeup_db = stems->plain_gain_db;
-  start->compressor.comp_ratio = 1.001;
-  start->compressor.exp_ratio = 0.999;
-  start->delay.gain = 1e-4;
-  memset(start->reverb.output, 0, sizeof start->reverb.output);
-  start->pan = 0.5;
-}
+/* Where a descent is. */
+typedef struct {
+  uint64_t step, start; /* both from 0 */
+  double raw[DV_PARAM_COUNT], m[DV_PARAM_COUNT], v[DV_PARAM_COUNT];
+} descent;
 
 /* What a checkpoint holds, but for the order of the chunks that follows it. */
 typedef struct {
-  uint64_t step;
+  descent now, leader; /* leader: of the trials that are over, the lowest */
+  uint64_t trials;     /* starts tried, all of them once the leader goes on */
+  uint64_t done;       /* steps of all descents */
   uint64_t random;
-  double raw[DV_PARAM_COUNT];
+  double trial_sum, leader_sum; /* of the last objectives of a trial */
   double best[DV_PARAM_COUNT];
-  double m[DV_PARAM_COUNT], v[DV_PARAM_COUNT];
   double best_objective, best_loss, first_loss;
   uint64_t best_step;
   double elapsed_s;
@@ -123,6 +64,11 @@ struct dv_fit {
   size_t* order;                /* chunk indices; the first `batch` are this step's */
   double mean[DV_PARAM_COUNT];  /* of the published presets, raw */
   double scale[DV_PARAM_COUNT]; /* raw units of one unit of the descent; 0 where frozen */
+  struct {
+    double raw[DV_PARAM_COUNT];
+    bool delay_known;
+  } given[DV_FIT_GIVEN_STARTS]; /* the starts */
+  size_t given_count;
   fit_state state;
   double resumed_s; /* clock at which this process began to count */
   bool last_is_best, mono;
@@ -138,29 +84,6 @@ void dv_fit_free(dv_fit* f)
 
 /* --- Units of the descent --------------------------------------------------------------------------------- */
 
-/* A mono wet stem has no side signal, and any side signal is infinitely more than none: rounding errors of one channel
-   would rule the descent.  So panning stays, and the reverb's channels get one gradient, one scale and one mean. */
-static void tie_channels(double values[DV_PARAM_COUNT])
-{
-  dv_chain_params g;
-  memcpy(dv_params_flat(&g), values, DV_PARAM_COUNT * sizeof *values);
-  for (int line = 0; line < DV_FDN_LINES; ++line) {
-    double *in = g.reverb.input[line], *left = &g.reverb.output[0][line], *right = &g.reverb.output[1][line];
-    in[0] = in[1] = 0.5 * (in[0] + in[1]);
-    *left = *right = 0.5 * (*left + *right);
-  }
-  memcpy(values, dv_params_flat_const(&g), DV_PARAM_COUNT * sizeof *values);
-}
-
-bool dv_fit_fold_start(const dv_fit_stems* stems, dv_chain_params* start)
-{
-  if (!is_mono(stems)) return false;
-  const dv_chain_params before = *start;
-  tie_channels(dv_params_flat(start));
-  start->pan = start->delay.odd_pan = start->delay.even_pan = 0.5;
-  return memcmp(&before, start, sizeof before) != 0;
-}
-
 /* What stays as it starts. */
 static void hold(dv_fit* f)
 {
@@ -171,20 +94,24 @@ static void hold(dv_fit* f)
 }
 
 /* A deviation is many milliseconds: the unit of a time that is known is a sample, and its mean is what is known. */
-static void narrow_delay(dv_fit* f)
+static void narrow_delay(dv_fit* f, const double raw[DV_PARAM_COUNT])
 {
   dv_chain_params slope = {0};
   double ms_per_raw[DV_PARAM_COUNT] = {0};
   const ptrdiff_t delay = &slope.delay.delay_ms - dv_params_flat(&slope);
   if (!(f->scale[delay] > 0.0)) return; /* frozen */
   slope.delay.delay_ms = 1.0;
-  dv_params_raw_vjp(f->state.raw, &slope, ms_per_raw);
+  dv_params_raw_vjp(raw, &slope, ms_per_raw);
   f->scale[delay] = 1e3 / DV_MODEL_RATE_HZ / ms_per_raw[delay];
-  f->mean[delay] = f->state.raw[delay];
+  f->mean[delay] = raw[delay];
 }
 
-static void set_scales(dv_fit* f)
+/* The given start that a descent begins at or near. */
+static size_t origin(const dv_fit* f, size_t start) { return start % f->given_count; }
+
+static void set_scales(dv_fit* f, size_t start)
 {
+  const bool delay_known = f->given[origin(f, start)].delay_known;
   double deviation[DV_PARAM_COUNT] = {0};
   if (f->config.scaled) dv_effective_add(dv_prior_internal.deviation, 1.0, deviation);
   dv_effective_to_raw(dv_prior_internal.mean, f->mean);
@@ -195,17 +122,18 @@ static void set_scales(dv_fit* f)
     f->scale[i] = frozen ? 0.0 : unspread ? 1.0 : deviation[i];
   }
   if (f->mono) {
-    tie_channels(f->scale);
-    tie_channels(f->mean);
+    dv_fit_tie_channels(f->scale);
+    dv_fit_tie_channels(f->mean);
   }
-  if (f->config.scaled && f->config.objective.delay_known) narrow_delay(f);
+  if (f->config.scaled && delay_known) narrow_delay(f, f->given[origin(f, start)].raw);
   hold(f);
+  dv_objective_know_delay(f->objective, delay_known);
 }
 
 /* How much of the schedule is over, 0 to 1. */
 static double schedule(const dv_fit* f, double elapsed_s)
 {
-  const double by_steps = (double)f->state.step / (double)f->config.steps;
+  const double by_steps = (double)f->state.now.step / (double)f->config.steps;
   return f->config.max_seconds > 0.0 ? fmax(by_steps, fmin(elapsed_s / f->config.max_seconds, 1.0)) : by_steps;
 }
 
@@ -232,67 +160,159 @@ static void keep_if_best(dv_fit* f, const dv_fit_step* step)
 {
   fit_state* s = &f->state;
   const double objective = step->values.total + step->regulariser;
-  if (s->step == 0) s->first_loss = step->values.total;
-  if (!f->last_is_best && s->step > 0 && !(objective < s->best_objective)) return;
+  if (s->done == 0) s->first_loss = step->values.total;
+  if (!f->last_is_best && s->done > 0 && !(objective < s->best_objective)) return;
   s->best_objective = objective;
   s->best_loss = step->values.total;
-  s->best_step = s->step;
-  memcpy(s->best, s->raw, sizeof s->best);
+  s->best_step = s->done;
+  memcpy(s->best, s->now.raw, sizeof s->best);
 }
 
 /* Of stems that a chain can match closely the prior knows nothing: its weight is that of the loss. */
 static dv_status update(dv_fit* f, double gradient[DV_PARAM_COUNT], double loss, double elapsed_s)
 {
-  fit_state* s = &f->state;
+  descent* d = &f->state.now;
   double theta[DV_PARAM_COUNT], scaled[DV_PARAM_COUNT];
-  dv_adam adam = {s->step, DV_PARAM_COUNT, s->m, s->v};
+  dv_adam adam = {d->step, DV_PARAM_COUNT, d->m, d->v};
   dv_adam_options options = dv_adam_default_options;
   options.learning_rate = rate(f, elapsed_s);
-  if (f->mono) tie_channels(gradient);
+  if (f->mono) dv_fit_tie_channels(gradient);
   for (int i = 0; i < DV_PARAM_COUNT; ++i) {
-    theta[i] = f->scale[i] > 0.0 ? s->raw[i] / f->scale[i] : 0.0;
-    const double from_mean = f->scale[i] > 0.0 ? (s->raw[i] - f->mean[i]) / f->scale[i] : 0.0;
+    theta[i] = f->scale[i] > 0.0 ? d->raw[i] / f->scale[i] : 0.0;
+    const double from_mean = f->scale[i] > 0.0 ? (d->raw[i] - f->mean[i]) / f->scale[i] : 0.0;
     scaled[i] = gradient[i] * f->scale[i] + f->config.prior_weight * loss * from_mean;
   }
   const dv_status status = dv_adam_step(&adam, &options, scaled, theta);
   if (status) return status;
   for (int i = 0; i < DV_PARAM_COUNT; ++i)
-    if (f->scale[i] > 0.0) s->raw[i] = theta[i] * f->scale[i];
-  if (f->config.scaled) dv_raw_clamp(s->raw);
+    if (f->scale[i] > 0.0) d->raw[i] = theta[i] * f->scale[i];
+  if (f->config.scaled) dv_raw_clamp(d->raw);
+  ++d->step;
   return DV_OK;
 }
 
 static double elapsed(const dv_fit* f) { return f->state.elapsed_s + dv_monotonic_s() - f->resumed_s; }
 
+/* --- Trials: which of the starts goes on -------------------------------------------------------------------- */
+
+enum { COMPARED = 10 };                /* the last objectives of a trial, that are summed */
+static const double TRIALS_TIME = 0.3; /* of the time allowed */
+
+/* A descent that is over before its trial would be is the only one. */
+static size_t tried_starts(const dv_fit_config* c) { return c->trial_steps < c->steps ? c->starts : 1; }
+
+size_t dv_fit_config_steps(const dv_fit_config* c) { return c->steps + (tried_starts(c) - 1) * c->trial_steps; }
+
+static bool is_trying(const dv_fit* f) { return tried_starts(&f->config) > 1 && f->state.trials < f->config.starts; }
+
+/* Every descent sees the same chunks in the same order. */
+static void restart_draws(dv_fit* f)
+{
+  f->state.random = f->config.seed;
+  for (size_t i = 0; i < f->chunks; ++i) f->order[i] = i;
+}
+
+static void scatter(const dv_fit* f, uint64_t random, double raw[DV_PARAM_COUNT])
+{
+  for (int i = 0; i < DV_PARAM_COUNT; ++i) raw[i] += f->config.spread * f->scale[i] * dv_draw_normal(&random);
+  if (f->mono) dv_fit_tie_channels(raw);
+  dv_raw_clamp(raw);
+}
+
+static void begin_descent(dv_fit* f, size_t start)
+{
+  descent* d = &f->state.now;
+  *d = (descent){.start = start};
+  memcpy(d->raw, f->given[origin(f, start)].raw, sizeof d->raw);
+  set_scales(f, start);
+  if (start >= f->given_count) scatter(f, f->config.seed + start, d->raw);
+  f->state.trial_sum = 0.0;
+  restart_draws(f);
+}
+
+static void go_on_with_leader(dv_fit* f)
+{
+  f->state.now = f->state.leader;
+  set_scales(f, f->state.now.start);
+}
+
+/* The draws have come as far in this trial as in any other, so the leader goes on with them as they are. */
+static void end_trial(dv_fit* f, double sum)
+{
+  fit_state* s = &f->state;
+  if (s->trials == 0 || sum < s->leader_sum) {
+    s->leader = s->now;
+    s->leader_sum = sum;
+  }
+  if (++s->trials < f->config.starts) begin_descent(f, s->trials);
+  else go_on_with_leader(f);
+}
+
+/* A trial that is not over is as if it had not been, unless it is the only one. */
+static void stop_trials(dv_fit* f)
+{
+  fit_state* s = &f->state;
+  if (s->trials > 0) go_on_with_leader(f);
+  s->trials = f->config.starts;
+}
+
+static void follow_trial(dv_fit* f, const dv_fit_step* step)
+{
+  fit_state* s = &f->state;
+  const size_t last = f->config.trial_steps;
+  if (s->now.step + COMPARED > last) s->trial_sum += step->values.total + step->regulariser;
+  if (s->now.step == last) end_trial(f, s->trial_sum);
+  else if (f->config.max_seconds > 0.0 && step->elapsed_s > TRIALS_TIME * f->config.max_seconds) stop_trials(f);
+}
+
+/* --- Stepping ------------------------------------------------------------------------------------------------ */
+
+/* Losses and gradient of the state as it is, and the next state. */
+static dv_status try_step(dv_fit* f, dv_fit_step* step)
+{
+  double gradient[DV_PARAM_COUNT];
+  draw_batch(f);
+  dv_status status = dv_objective_evaluate(f->objective, f->state.now.raw, f->order, f->batch, &step->values, gradient);
+  step->regulariser = dv_objective_regulariser(f->state.now.raw);
+  step->elapsed_s = elapsed(f);
+  if (status) return status;
+  keep_if_best(f, step);
+  return update(f, gradient, step->values.total, step->elapsed_s);
+}
+
+/* What follows from a step: the next start, the descent of the best one, or the end. */
+static void settle_step(dv_fit* f, const dv_fit_step* step, bool failed)
+{
+  fit_state* s = &f->state;
+  const double allowed_s = f->config.max_seconds;
+  if (failed && is_trying(f) && s->trials > 0) end_trial(f, INFINITY);
+  else if (failed) s->end = DV_FIT_NONFINITE;
+  if (failed) return;
+  ++s->done;
+  if (is_trying(f)) follow_trial(f, step);
+  if (s->now.step == f->config.steps) s->end = DV_FIT_DONE;
+  else if (allowed_s > 0.0 && step->elapsed_s >= allowed_s) s->end = DV_FIT_TIME_UP;
+}
+
 dv_status dv_fit_advance(dv_fit* f, dv_fit_step* step, bool* more, dv_error* err)
 {
   fit_state* s = &f->state;
-  double gradient[DV_PARAM_COUNT];
   const double none = (double)NAN;
   /* A chain that is not finite leaves the losses as they are here: none, not 0. */
-  *step = (dv_fit_step){.step = s->step, .steps = f->config.steps, .values = {none, none, none, none, none}};
+  *step = (dv_fit_step){.step = s->done,
+                        .steps = dv_fit_config_steps(&f->config),
+                        .start = s->now.start,
+                        .trial = is_trying(f),
+                        .values = {none, none, none, none, none}};
   *more = false;
   if (s->end != DV_FIT_RUNNING) return dv_fail(err, DV_ERR_ARG, "the fit has ended");
-  draw_batch(f);
-  dv_status status = dv_objective_evaluate(f->objective, s->raw, f->order, f->batch, &step->values, gradient);
-  if (status == DV_ERR_NONFINITE && s->step == 0)
-    return dv_fail(err, status, "the first loss is not finite; bring the stems to full scale");
+  const dv_status status = try_step(f, step);
   if (status && status != DV_ERR_NONFINITE)
     return dv_fail(err, status, "the loss could not be evaluated: %s", dv_status_text(status));
-  step->regulariser = dv_objective_regulariser(s->raw);
-  step->elapsed_s = elapsed(f);
-  if (!status) {
-    keep_if_best(f, step);
-    status = update(f, gradient, step->values.total, step->elapsed_s);
-  }
-  if (status && s->step == 0)
-    return dv_fail(err, status, "the first gradient is not finite; bring the stems to full scale");
-  if (status) {
-    s->end = DV_FIT_NONFINITE;
-    return DV_OK;
-  }
-  if (++s->step == f->config.steps) s->end = DV_FIT_DONE;
-  else if (f->config.max_seconds > 0.0 && step->elapsed_s >= f->config.max_seconds) s->end = DV_FIT_TIME_UP;
+  if (status && s->done == 0)
+    return dv_fail(err, status, "the first %s is not finite; bring the stems to full scale",
+                   isfinite(step->values.total) ? "gradient" : "loss");
+  settle_step(f, step, status != DV_OK);
   *more = s->end == DV_FIT_RUNNING;
   return DV_OK;
 }
@@ -301,6 +321,8 @@ dv_status dv_fit_advance(dv_fit* f, dv_fit_step* step, bool* more, dv_error* err
 
 static dv_status check_config(const dv_fit_config* c, dv_error* err)
 {
+  if (c->starts == 0 || (c->starts > 1 && c->trial_steps == 0) || !(c->spread >= 0.0))
+    return dv_fail(err, DV_ERR_ARG, "starts and the steps of their trials must be positive, their spread not negative");
   if (c->steps == 0 || !(c->learning_rate > 0.0) || !(c->final_rate > 0.0) || !(c->max_seconds >= 0.0))
     return dv_fail(err, DV_ERR_ARG, "steps and learning rates must be positive");
   return DV_OK;
@@ -315,10 +337,23 @@ static dv_status check_freedom(const dv_fit* f, dv_error* err)
                  f->mono ? ", and with a mono wet stem the pan is held" : "");
 }
 
-static dv_status prepare(dv_fit* f, const dv_fit_stems* stems, const dv_chain_params* start, dv_error* err)
+static dv_status take_starts(dv_fit* f, const dv_fit_starts* starts, dv_error* err)
+{
+  dv_status status = DV_OK;
+  if (starts->count == 0 || starts->count > DV_FIT_GIVEN_STARTS)
+    return dv_fail(err, DV_ERR_ARG, "a fit wants 1 to %d starts, not %zu", DV_FIT_GIVEN_STARTS, starts->count);
+  f->given_count = starts->count;
+  for (size_t i = 0; !status && i < starts->count; ++i) {
+    f->given[i].delay_known = starts->start[i].delay_known;
+    status = dv_params_to_raw(&starts->start[i].params, f->given[i].raw, err);
+  }
+  return status;
+}
+
+static dv_status prepare(dv_fit* f, const dv_fit_stems* stems, const dv_fit_starts* starts, dv_error* err)
 {
   dv_status status = check_config(&f->config, err);
-  if (!status) status = dv_params_to_raw(start, f->state.raw, err);
+  if (!status) status = take_starts(f, starts, err);
   if (!status) status = dv_objective_new(&f->config.objective, stems, &f->objective, err);
   if (status) return status;
   f->chunks = dv_objective_chunks(f->objective);
@@ -326,24 +361,22 @@ static dv_status prepare(dv_fit* f, const dv_fit_stems* stems, const dv_chain_pa
   f->last_is_best = f->config.keep_last && f->batch < f->chunks;
   f->order = calloc(f->chunks, sizeof *f->order);
   if (!f->order) return dv_fail(err, DV_ERR_NOMEM, "out of memory for %zu chunks", f->chunks);
-  for (size_t i = 0; i < f->chunks; ++i) f->order[i] = i;
-  memcpy(f->state.best, f->state.raw, sizeof f->state.best);
-  f->state.random = f->config.seed;
   f->state.chunks = f->chunks;
-  f->mono = f->config.scaled && is_mono(stems);
-  set_scales(f);
+  f->mono = f->config.scaled && dv_fit_is_mono(stems);
+  begin_descent(f, 0);
+  memcpy(f->state.best, f->state.now.raw, sizeof f->state.best);
   f->resumed_s = dv_monotonic_s();
   return check_freedom(f, err);
 }
 
-dv_status dv_fit_new(const dv_fit_config* config, const dv_fit_stems* stems, const dv_chain_params* start, dv_fit** fit,
+dv_status dv_fit_new(const dv_fit_config* config, const dv_fit_stems* stems, const dv_fit_starts* starts, dv_fit** fit,
                      dv_error* err)
 {
   *fit = NULL;
   dv_fit* f = calloc(1, sizeof *f);
   if (!f) return dv_fail(err, DV_ERR_NOMEM, "out of memory");
   f->config = *config;
-  const dv_status status = prepare(f, stems, start, err);
+  const dv_status status = prepare(f, stems, starts, err);
   if (status) dv_fit_free(f);
   else *fit = f;
   return status;
@@ -351,8 +384,10 @@ dv_status dv_fit_new(const dv_fit_config* config, const dv_fit_stems* stems, con
 
 void dv_fit_best(const dv_fit* f, dv_chain_params* params)
 {
+  const fit_state* s = &f->state;
+  const double* last = is_trying(f) && s->trials > 0 ? s->leader.raw : s->now.raw;
   double raw[DV_PARAM_COUNT];
-  memcpy(raw, f->last_is_best && f->state.end != DV_FIT_NONFINITE ? f->state.raw : f->state.best, sizeof raw);
+  memcpy(raw, f->last_is_best && s->end != DV_FIT_NONFINITE ? last : s->best, sizeof raw);
   dv_raw_clamp(raw); /* unscaled steps may have left what a preset can hold */
   dv_params_from_raw(raw, params);
 }
@@ -363,7 +398,8 @@ void dv_fit_get_result(const dv_fit* f, dv_fit_result* result)
   *result = (dv_fit_result){.chunks = f->chunks,
                             .chunks_dropped = dv_objective_dropped(f->objective),
                             .batch = f->batch,
-                            .steps_done = s->step,
+                            .steps_done = s->done,
+                            .start = s->now.start,
                             .best_step = s->best_step,
                             .first_loss = s->first_loss,
                             .best_loss = s->best_loss,
@@ -421,12 +457,19 @@ static bool finite_all(const double* x, size_t n)
   return true;
 }
 
+static bool descent_is_sound(const dv_fit* f, const descent* d)
+{
+  return d->step <= f->config.steps && d->start < f->config.starts && finite_all(d->raw, DV_PARAM_COUNT) &&
+         finite_all(d->m, DV_PARAM_COUNT) && finite_all(d->v, DV_PARAM_COUNT);
+}
+
 static bool state_is_sound(const dv_fit* f, const fit_state* s)
 {
-  return s->chunks == f->chunks && s->step <= f->config.steps && s->end <= DV_FIT_NONFINITE &&
-         (s->end != DV_FIT_RUNNING || s->step < f->config.steps) && s->best_step <= s->step && s->elapsed_s >= 0.0 &&
-         finite_all(s->raw, DV_PARAM_COUNT) && finite_all(s->best, DV_PARAM_COUNT) &&
-         finite_all(s->m, DV_PARAM_COUNT) && finite_all(s->v, DV_PARAM_COUNT);
+  const bool ended = s->end != DV_FIT_RUNNING;
+  return s->chunks == f->chunks && s->end <= DV_FIT_NONFINITE && s->trials <= f->config.starts &&
+         (ended || s->now.step < f->config.steps) && s->done <= dv_fit_config_steps(&f->config) &&
+         s->best_step <= s->done && s->elapsed_s >= 0.0 && finite_all(s->best, DV_PARAM_COUNT) &&
+         descent_is_sound(f, &s->now) && descent_is_sound(f, &s->leader);
 }
 
 /* A permutation of the chunks. */
@@ -457,6 +500,7 @@ dv_status dv_fit_load(dv_fit* f, const void* bytes, size_t size, dv_error* err)
   const bool sound = state_is_sound(f, &s) && order_is_sound(order, f->chunks);
   if (sound) {
     f->state = s;
+    set_scales(f, s.now.start);
     memcpy(f->order, order, order_bytes);
     f->resumed_s = dv_monotonic_s();
   }

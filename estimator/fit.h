@@ -8,6 +8,9 @@
  * starts ten times higher and falls along half a cosine, from the mean of those presets and the echoes that the stems
  * show.  It ends lower in a fifth of the steps; docs/math/fitting.md has the measurements.
  *
+ * Which of the many valleys a descent ends in is chance, and told by its first part: several starts are tried for some
+ * steps each, and the one that is lowest by then goes on.
+ *
  * Reproducible: the same stems, configuration and start give the same result at any number of threads, on the same
  * kind of processor (another instruction set rounds otherwise), and a fit restored from a checkpoint goes on bit
  * for bit.  Only max_seconds ties a result to the clock.
@@ -15,7 +18,7 @@
 #ifndef DIFFVOX_FIT_H
 #define DIFFVOX_FIT_H
 
-#include "estimator/objective.h"
+#include "estimator/fit_start.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,7 +26,10 @@ extern "C" {
 
 typedef struct {
   dv_objective_config objective;
-  size_t steps;
+  size_t steps;         /* of the descent that is kept, its trial included */
+  size_t starts;        /* that are tried, from 1: those given, then others scattered around them in turn */
+  size_t trial_steps;   /* of each of several starts; only the first is tried when this is no less than steps */
+  double spread;        /* of the other starts around the first, in deviations */
   double learning_rate; /* of the first step */
   double final_rate;    /* of the last; half a cosine between them */
   bool scaled;          /* rates count in deviations of the published presets, not in raw units */
@@ -38,32 +44,13 @@ typedef struct {
 /* 2000 steps at 0.01, 12 s with 5 s overlap, 35 chunks, seed 0, 1 thread. */
 void dv_fit_config_reference(dv_fit_config* config);
 
-/* 400 steps from 0.1 down to 0.001 deviations, covering chunks, at most 8 a step. */
+/* The lowest of four starts after 60 steps, 400 steps from 0.1 down to 0.001 deviations, covering chunks, at most 8 a step. */
 void dv_fit_config_default(dv_fit_config* config);
 
-/* The mean of the published presets, with a faint reverb whose lines are told apart by alternating signs (at the mean
-   itself all of them are nearly alike, a saddle).  mono: both channels begin alike. */
-void dv_fit_mean_start(bool mono, dv_chain_params* start);
-
-/* The default's start: the same, with delay and reverb moved to the echoes that the stems show
-   (estimator/echoes.h).  *delay_known is for the objective.  DV_ERR_NOMEM. */
-DV_NODISCARD dv_status dv_fit_default_start(const dv_fit_stems* stems, dv_chain_params* start, bool* delay_known,
-                                            dv_error* err);
-
-/* For a start that comes from elsewhere: where the stems' loudest echo is within a millisecond of its delay, the delay
-   takes the echo's time and *known is true, for the objective.  DV_ERR_NOMEM. */
-DV_NODISCARD dv_status dv_fit_adopt_echo(const dv_fit_stems* stems, dv_chain_params* start, bool* known, dv_error* err);
-
-/* A chain that does nearly nothing but plain_gain_db: flat EQ, ratios of 1, no delay, no reverb. */
-void dv_fit_transparent_start(const dv_fit_stems* stems, dv_chain_params* start);
-
-/* Makes a start of any origin one for these stems: where the wet one is mono, pans go to the middle and both channels
-   of the reverb become their mean; a scaled fit moves them together, so what begins apart would stay apart.  Tells
-   whether anything changed. */
-bool dv_fit_fold_start(const dv_fit_stems* stems, dv_chain_params* start);
-
 typedef struct {
-  size_t step, steps; /* step counts from 0: the loss before the step-th update */
+  size_t step, steps; /* of all descents; step counts from 0: the loss before the step-th update */
+  size_t start;       /* which descent, from 0 */
+  bool trial;         /* starts are still compared */
   dv_loss_values values;
   double regulariser; /* (1 - exp(log_damp))^2, in the objective beside values.total */
   double elapsed_s;   /* over all runs of a resumed fit */
@@ -75,6 +62,7 @@ typedef struct {
   size_t chunks, chunks_dropped; /* used, and too quiet */
   size_t batch;                  /* chunks of a step */
   size_t steps_done, best_step;
+  size_t start;                 /* of the descent that goes on, from 0 */
   double first_loss, best_loss; /* totals without the regulariser */
   double elapsed_s;
   dv_fit_end end;
@@ -82,10 +70,13 @@ typedef struct {
 
 typedef struct dv_fit dv_fit;
 
+/* Of all descents together. */
+size_t dv_fit_config_steps(const dv_fit_config* config);
+
 /* Takes a copy of the configuration; borrows the stems.  With a mono wet stem the pans stay as they start, unless the
    fit is not scaled.  On failure *fit is NULL.  DV_ERR_ARG: configuration, start, nothing that is not frozen or held,
    or stems that are empty or silent throughout.  DV_ERR_NOMEM. */
-DV_NODISCARD dv_status dv_fit_new(const dv_fit_config* config, const dv_fit_stems* stems, const dv_chain_params* start,
+DV_NODISCARD dv_status dv_fit_new(const dv_fit_config* config, const dv_fit_stems* stems, const dv_fit_starts* starts,
                                   dv_fit** fit, dv_error* err);
 void dv_fit_free(dv_fit* fit);
 

@@ -34,6 +34,9 @@ static json_t* options_json(const dv_fit_options* o)
   json_t* j = json_object();
   json_object_set_new(j, "reference", json_boolean(o->reference));
   set_whole(j, "steps", o->fit.steps);
+  set_whole(j, "starts", o->fit.starts);
+  set_whole(j, "trial_steps", o->fit.trial_steps);
+  set_number(j, "spread", o->fit.spread);
   set_number(j, "learning_rate", o->fit.learning_rate);
   set_number(j, "final_rate", o->fit.final_rate);
   json_object_set_new(j, "scaled", json_boolean(o->fit.scaled));
@@ -117,6 +120,8 @@ static json_t* result_json(const dv_fit_run* run)
   set_text(j, "ended", run->ended);
   set_whole(j, "steps_done", r->steps_done);
   set_whole(j, "best_step", r->best_step);
+  set_whole(j, "start", r->start + 1);
+  set_whole(j, "starts_tried", dv_fit_history_starts(run->history));
   set_number(j, "seconds", r->elapsed_s);
   set_whole(j, "chunks", r->chunks);
   set_whole(j, "chunks_too_quiet", r->chunks_dropped);
@@ -139,6 +144,7 @@ void dv_run_print_step(const dv_fit_step* step)
   json_t* j = json_object();
   set_whole(j, "step", step->step);
   set_whole(j, "steps", step->steps);
+  set_whole(j, "start", step->start + 1);
   json_t* losses = losses_json(&step->values);
   json_object_update(j, losses);
   json_decref(losses);

@@ -27,13 +27,16 @@ static const char USAGE[] =
   "\n"
   "what is fitted:\n"
   "  -n, --steps N           steps of the optimiser (400; 2000 with --reference)\n"
+  "      --starts N          try N starts, 1 to 64, for 15 % of the steps each; the lowest goes on (4; 1 with --init "
+  "or\n"
+  "                          fewer than 200 steps)\n"
   "      --max-seconds S     end after S seconds, with the schedule shortened to fit\n"
   "      --init PRESET       start from a preset: a file, the folder of a fit, a factory or published preset\n"
   "      --freeze LIST       some of eq,compressor,delay,reverb,send,pan that stay as they start\n"
   "      --learning-rate X   first rate (0.1 deviations of the published presets; 0.02 with --init, 0.01 where\n"
   "                          there is hardly an effect)\n"
   "      --reference         the published procedure: Adam at a constant 0.01 from its random start\n"
-  "      --seed N            draw of the chunks, and start of --reference (0)\n"
+  "      --seed N            draw of the chunks and of the starts, and start of --reference (0)\n"
   "stems:\n"
   "      --align auto|off|SAMPLES   find how much later WET is, take the stems as they are, or the lag at 44.1 kHz\n"
   "      --invert            with --align SAMPLES: WET is inverted\n"
@@ -136,6 +139,7 @@ static bool parse_shard(const char* text, dv_fit_batch_options* batch)
 
 enum {
   LEARNING_RATE = 256,
+  STARTS,
   SEED,
   ALIGN,
   INVERT,
@@ -158,6 +162,7 @@ enum {
 
 static const struct option known[] = {{"output", required_argument, NULL, 'o'},
                                       {"steps", required_argument, NULL, 'n'},
+                                      {"starts", required_argument, NULL, STARTS},
                                       {"threads", required_argument, NULL, 'j'},
                                       {"quiet", no_argument, NULL, 'q'},
                                       {"learning-rate", required_argument, NULL, LEARNING_RATE},
@@ -183,7 +188,7 @@ static const struct option known[] = {{"output", required_argument, NULL, 'o'},
 
 /* What was given, before --reference and --init have decided what the rest is. */
 typedef struct {
-  double steps, learning_rate, seed, threads, max_seconds;
+  double steps, starts, learning_rate, seed, threads, max_seconds;
 } numbers;
 
 /* One option; the message when its value is wrong, NULL when all is well. */
@@ -192,6 +197,7 @@ static const char* take(int c, dv_fit_options* o, numbers* n)
   switch (c) {
   case 'o': o->output = optarg; return NULL;
   case 'n': return dv_cli_whole(optarg, 1, 1e9, &n->steps) ? NULL : "--steps wants a whole number from 1, not";
+  case STARTS: return dv_cli_whole(optarg, 1, 64, &n->starts) ? NULL : "--starts wants 1 to 64, not";
   case 'j': return dv_cli_whole(optarg, 1, 1024, &n->threads) ? NULL : "--threads wants 1 to 1024, not";
   case 'q': o->quiet = true; return NULL;
   case LEARNING_RATE:
@@ -238,6 +244,9 @@ static bool keep_given(int c, dv_fit_batch_options* batch)
   return true;
 }
 
+/* Steps of which those of the trials are no great part. */
+enum { WORTH_TRIALS = 200 };
+
 static void settle(dv_fit_options* o, const numbers* n)
 {
   const unsigned frozen = o->fit.frozen;
@@ -250,6 +259,8 @@ static void settle(dv_fit_options* o, const numbers* n)
   if (o->rate_given) o->fit.learning_rate = n->learning_rate;
   if (o->reference || o->fit.final_rate > o->fit.learning_rate) o->fit.final_rate = o->fit.learning_rate;
   if (n->steps > 0.0) o->fit.steps = (size_t)n->steps;
+  if (o->init || o->fit.steps < WORTH_TRIALS) o->fit.starts = 1;
+  if (n->starts > 0.0) o->fit.starts = (size_t)n->starts;
   o->fit.seed = (uint64_t)n->seed;
   o->fit.max_seconds = n->max_seconds;
   const int available = dv_team_processors();
@@ -290,5 +301,8 @@ int dv_fit_options_parse(int argc, char** argv, dv_fit_options* o)
     o->wet = argv[optind + 1];
   }
   settle(o, &n);
+  if (o->fit.starts > 1 && o->reference) return 1 + usage_error("--reference has one start; leave out --starts", "");
+  if (o->fit.starts > 1 && o->fit.trial_steps >= o->fit.steps)
+    return 1 + usage_error("--starts wants more than 60 steps; give --steps more or leave it out", "");
   return 0;
 }

@@ -87,22 +87,38 @@ dv_status dv_run_prepare(const dv_fit_options* o, dv_error* err)
   return status;
 }
 
-uint64_t dv_run_fingerprint(const dv_fit_options* o, const dv_stems* s, const dv_chain_params* start)
+uint64_t dv_run_fingerprint(const dv_fit_options* o, const dv_stems* s, const dv_fit_starts* starts)
 {
   /* Threads and the time allowed may change from run to run. */
-  const double numbers[] = {(double)o->fit.steps,       o->fit.learning_rate,
-                            o->fit.final_rate,          o->fit.objective.chunk_s,
-                            o->fit.objective.overlap_s, (double)o->fit.objective.batch_limit,
-                            o->fit.objective.covering,  o->fit.scaled,
-                            o->fit.prior_weight,        (double)o->fit.seed,
-                            (double)o->fit.frozen,      (double)s->lag_samples,
-                            (double)s->polarity,        (double)s->frames,
-                            s->dry_source.gain_db,      s->wet_source.gain_db};
+  const double numbers[] = {(double)o->fit.steps,
+                            o->fit.learning_rate,
+                            o->fit.final_rate,
+                            o->fit.objective.chunk_s,
+                            o->fit.objective.overlap_s,
+                            (double)o->fit.objective.batch_limit,
+                            o->fit.objective.covering,
+                            o->fit.scaled,
+                            o->fit.prior_weight,
+                            (double)o->fit.seed,
+                            (double)o->fit.starts,
+                            (double)o->fit.trial_steps,
+                            o->fit.spread,
+                            (double)o->fit.frozen,
+                            (double)s->lag_samples,
+                            (double)s->polarity,
+                            (double)s->frames,
+                            s->dry_source.gain_db,
+                            s->wet_source.gain_db};
   const uint64_t files[] = {s->dry_source.hash, s->wet_source.hash};
   uint64_t hash = dv_hash(DV_HASH_START, DV_VERSION, sizeof DV_VERSION);
   hash = dv_hash(hash, numbers, sizeof numbers);
   hash = dv_hash(hash, files, sizeof files);
-  return dv_hash(hash, start, sizeof *start);
+  for (size_t i = 0; i < starts->count; ++i) {
+    const double known = starts->start[i].delay_known;
+    hash = dv_hash(hash, &known, sizeof known);
+    hash = dv_hash(hash, &starts->start[i].params, sizeof starts->start[i].params);
+  }
+  return hash;
 }
 
 /* --- Preset ------------------------------------------------------------------------------------------------------ */
@@ -178,13 +194,13 @@ static dv_status write_losses(const dv_fit_run* run, dv_error* err)
   size_t size = 0;
   FILE* csv = open_memstream(&text, &size);
   if (!csv) return dv_fail(err, DV_ERR_NOMEM, "out of memory");
-  fputs("step,total,mss_lr,mss_ms,mldr_lr,mldr_ms,regulariser,elapsed_s\n", csv);
+  fputs("step,start,total,mss_lr,mss_ms,mldr_lr,mldr_ms,regulariser,elapsed_s\n", csv);
   for (size_t i = 0; i < run->history->count; ++i) {
     const dv_fit_step* s = &run->history->steps[i];
     const dv_loss_values* v = &s->values;
     if (!isfinite(v->total)) continue;
-    fprintf(csv, "%zu,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f\n", s->step, v->total, v->mss_lr, v->mss_ms, v->mldr_lr,
-            v->mldr_ms, s->regulariser, s->elapsed_s);
+    fprintf(csv, "%zu,%zu,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f\n", s->step, s->start + 1, v->total, v->mss_lr, v->mss_ms,
+            v->mldr_lr, v->mldr_ms, s->regulariser, s->elapsed_s);
   }
   dv_status status = DV_OK;
   if (fclose(csv)) status = dv_fail(err, DV_ERR_NOMEM, "out of memory for losses.csv");
@@ -229,7 +245,7 @@ static void to_report_loss(const dv_loss_values* v, dv_fit_report_loss* loss)
   *loss = (dv_fit_report_loss){none, v->total, v->mss_lr, v->mss_ms, v->mldr_lr, v->mldr_ms, none};
 }
 
-enum { DETAILS = 6, DETAIL_SIZE = 96 };
+enum { DETAILS = 7, DETAIL_SIZE = 96 };
 
 /* Lines of the run's details. */
 typedef struct {
@@ -253,8 +269,25 @@ static void make_details(const dv_fit_run* run, detail_lines* lines)
   add_detail(lines, "Chunks too quiet to compare", "%.0f", (double)run->result.chunks_dropped);
   add_detail(lines, "Chunks a step", "%.0f", (double)run->result.batch);
   add_detail(lines, "First learning rate", o->fit.scaled ? "%g deviations" : "%g", o->fit.learning_rate);
+  add_detail(lines, "Starts tried", "%.0f", (double)dv_fit_history_starts(run->history));
   add_detail(lines, "Seed", "%.0f", (double)o->fit.seed);
   add_detail(lines, "Threads", "%.0f", o->fit.objective.threads);
+}
+
+/* Of the descent that went on, numbered by its own steps; the other starts would be a saw in its curve. */
+static size_t descent_losses(const dv_fit_run* run, dv_fit_report_loss* losses, double* best_step)
+{
+  size_t count = 0;
+  *best_step = (double)NAN;
+  for (size_t i = 0; i < run->history->count; ++i) {
+    const dv_fit_step* s = &run->history->steps[i];
+    if (s->start != run->result.start || !isfinite(s->values.total)) continue;
+    if (s->step == run->result.best_step) *best_step = (double)count;
+    to_report_loss(&s->values, &losses[count]);
+    losses[count].step = (double)count;
+    losses[count++].regulariser = s->regulariser;
+  }
+  return count;
 }
 
 static dv_status write_report(const dv_fit_run* run, const float* left, const float* right, dv_error* err)
@@ -264,13 +297,8 @@ static dv_status write_report(const dv_fit_run* run, const float* left, const fl
   char path[DV_RUN_PATH_SIZE];
   dv_fit_report_loss unprocessed, first, fitted, *losses = calloc(h->count + 1, sizeof *losses);
   if (!losses) return dv_fail(err, DV_ERR_NOMEM, "out of memory");
-  size_t count = 0;
-  for (size_t i = 0; i < h->count; ++i) {
-    if (!isfinite(h->steps[i].values.total)) continue;
-    to_report_loss(&h->steps[i].values, &losses[count]);
-    losses[count].step = (double)h->steps[i].step;
-    losses[count++].regulariser = h->steps[i].regulariser;
-  }
+  double best_step;
+  const size_t count = descent_losses(run, losses, &best_step);
   to_report_loss(&run->unprocessed, &unprocessed);
   to_report_loss(&run->first, &first);
   to_report_loss(&run->fitted, &fitted);
@@ -303,7 +331,7 @@ static dv_status write_report(const dv_fit_run* run, const float* left, const fl
                                 .notes = notes,
                                 .note_count = s->note_count,
                                 .steps_done = (double)run->result.steps_done,
-                                .best_step = (double)run->result.best_step,
+                                .best_step = best_step,
                                 .seconds = run->result.elapsed_s,
                                 .ended = run->ended,
                                 .version = "diffvox-fit " DV_VERSION,

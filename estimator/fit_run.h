@@ -38,6 +38,6 @@ DV_NODISCARD dv_status dv_run_write_preset(const dv_fit_run* run, dv_error* err)
 DV_NODISCARD dv_status dv_run_write(const dv_fit_run* run, dv_error* err);
 
 /* What identifies stems and options: a checkpoint of another one is not continued. */
-uint64_t dv_run_fingerprint(const dv_fit_options* options, const dv_stems* stems, const dv_chain_params* start);
+uint64_t dv_run_fingerprint(const dv_fit_options* options, const dv_stems* stems, const dv_fit_starts* starts);
 
 #endif

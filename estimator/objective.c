@@ -12,6 +12,7 @@ static const double SILENCE_PEAK = 1e-3; /* -60 dBFS */
 
 struct dv_objective {
   dv_objective_config config;
+  dv_delay_gradient delay_gradient;
   dv_fit_stems stems;
   size_t samples, warmup, wanted; /* of a chunk */
   size_t lead;                    /* silence that the first chunks see before the stems */
@@ -36,6 +37,11 @@ void dv_objective_free(dv_objective* o)
   dv_chain_free(o->chain);
   dv_loss_free(o->loss);
   free(o);
+}
+
+void dv_objective_know_delay(dv_objective* o, bool known)
+{
+  o->delay_gradient = known ? DV_DELAY_EXACT : DV_DELAY_TRAIN;
 }
 
 size_t dv_objective_chunks(const dv_objective* o) { return o->chunks; }
@@ -167,6 +173,7 @@ dv_status dv_objective_new(const dv_objective_config* config, const dv_fit_stems
   dv_objective* o = calloc(1, sizeof *o);
   if (!o) return dv_fail(err, DV_ERR_NOMEM, "out of memory");
   o->config = *config;
+  dv_objective_know_delay(o, false);
   o->stems = *stems;
   const dv_status status = prepare(o, err);
   if (status) dv_objective_free(o);
@@ -195,7 +202,6 @@ dv_status dv_objective_evaluate(dv_objective* o, const double raw[DV_PARAM_COUNT
                                 dv_loss_values* values, double grad_raw[DV_PARAM_COUNT])
 {
   if (count == 0 || count > o->batch || (!raw && grad_raw)) return DV_ERR_ARG;
-  const dv_delay_gradient delay_gradient = o->config.delay_known ? DV_DELAY_EXACT : DV_DELAY_TRAIN;
   dv_chain_params params, grad;
   dv_status status = DV_OK;
   for (size_t i = 0; i < count; ++i) {
@@ -211,7 +217,7 @@ dv_status dv_objective_evaluate(dv_objective* o, const double raw[DV_PARAM_COUNT
   if (status || !grad_raw) return status;
   memset(&grad, 0, sizeof grad);
   status = dv_loss_backward(o->loss, o->pred, o->wanted);
-  if (!status) status = dv_chain_backward(o->chain, &params, o->x, count, o->pred, delay_gradient, &grad, NULL);
+  if (!status) status = dv_chain_backward(o->chain, &params, o->x, count, o->pred, o->delay_gradient, &grad, NULL);
   if (status) return status;
   grad.log_damp -= 2.0 * damping_error(params.log_damp) * exp(params.log_damp);
   memset(grad_raw, 0, DV_PARAM_COUNT * sizeof *grad_raw);

@@ -38,8 +38,6 @@ typedef struct {
 typedef struct {
   double chunk_s, overlap_s;
   bool covering;
-  bool delay_known;   /* its time is right to some samples: its gradient is its own, not the surrogate's, which is
-                         for afar (dsp/delay_response.h) */
   size_t batch_limit; /* most chunks per evaluation */
   int threads;
 } dv_objective_config;
@@ -54,6 +52,10 @@ void dv_objective_free(dv_objective* objective);
 
 size_t dv_objective_chunks(const dv_objective* objective);  /* that can be compared */
 size_t dv_objective_dropped(const dv_objective* objective); /* too quiet */
+
+/* known: the delay's time is right to some samples, its gradient is its own; else, and at first, the surrogate's, which
+   is for afar (dsp/delay_response.h). */
+void dv_objective_know_delay(dv_objective* objective, bool known);
 
 /* (1 - exp(log_damp))^2 of these raw parameters: in the objective beside the loss. */
 double dv_objective_regulariser(const double raw[DV_PARAM_COUNT]);

@@ -18,13 +18,13 @@ static dv_fit* new_fit(void)
   }
   const dv_fit_stems stems = {dry, wet, wet, FRAMES, 0.0};
   dv_fit_config config;
-  dv_chain_params start;
+  dv_fit_starts starts = {.count = 1};
   dv_error err = {""};
   dv_fit* fit;
   dv_fit_config_default(&config);
   config.steps = STEPS;
-  dv_fit_mean_start(true, &start);
-  if (dv_fit_new(&config, &stems, &start, &fit, &err)) fail_msg("%s", err.text);
+  dv_fit_mean_start(true, &starts.start[0].params);
+  if (dv_fit_new(&config, &stems, &starts, &fit, &err)) fail_msg("%s", err.text);
   return fit;
 }
 

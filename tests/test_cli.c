@@ -124,7 +124,7 @@ static size_t check_results(dv_temp* t, const char* folder, size_t frames, const
   char* csv = contents(t, path, &size);
   for (const char* c = csv; *c; ++c) lines += *c == '\n';
   assert_int_equal(lines, steps + 1);
-  assert_ptr_equal(strstr(csv, "step,total,mss_lr,mss_ms,mldr_lr,mldr_ms,regulariser,elapsed_s\n0,"), csv);
+  assert_ptr_equal(strstr(csv, "step,start,total,mss_lr,mss_ms,mldr_lr,mldr_ms,regulariser,elapsed_s\n0,1,"), csv);
   assert_null(strstr(csv, "nan"));
   free(csv);
   snprintf(path, sizeof path, "%s/render.wav", folder);
@@ -273,6 +273,9 @@ static void test_wrong_usage_exits_with_2(void** state)
     {FIT, "dry.wav wet.wav -o out --freeze ''", "--freeze wants some of eq,compressor,delay,reverb,send,pan"},
     {FIT, "dry.wav wet.wav -o out --freeze eq,compressor,delay,reverb,send,pan", "nothing is left to fit: leave one"},
     {FIT, "dry.wav wet.wav -o out --corpora folder", "--corpora goes with --init PRESET"},
+    {FIT, "dry.wav wet.wav -o out --starts 0", "--starts wants 1 to 64, not 0"},
+    {FIT, "dry.wav wet.wav -o out --starts 2 --reference", "--reference has one start; leave out --starts"},
+    {FIT, "dry.wav wet.wav -o out --starts 2 -n 60", "--starts wants more than 60 steps"},
     {FIT, "dry.wav wet.wav -o out --max-seconds 0", "--max-seconds wants a positive number, not 0"},
     {FIT, "dry.wav wet.wav -o out --checkpoint-seconds -1", "--checkpoint-seconds wants a number from 0, not -1"},
     {LOSS, "", "wants two files, PRED and TARGET"},

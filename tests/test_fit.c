@@ -71,18 +71,28 @@ static dv_fit_config drawn_config(void)
 
 static dv_fit* new_fit(const dv_fit_config* config, const dv_fit_stems* stems)
 {
-  dv_chain_params start;
+  dv_fit_starts starts = {.count = 1};
   dv_error err = {""};
   dv_fit* fit;
-  dv_fit_mean_start(stems->wet_left == stems->wet_right, &start);
-  if (dv_fit_new(config, stems, &start, &fit, &err)) fail_msg("%s", err.text);
+  dv_fit_mean_start(stems->wet_left == stems->wet_right, &starts.start[0].params);
+  if (dv_fit_new(config, stems, &starts, &fit, &err)) fail_msg("%s", err.text);
   return fit;
+}
+
+/* Three starts, the lowest after four steps goes on to eight. */
+static dv_fit_config trials_config(void)
+{
+  dv_fit_config c = short_config();
+  c.starts = 3;
+  c.trial_steps = 4;
+  c.steps = 8;
+  return c;
 }
 
 /* What came out of a fit. */
 typedef struct {
-  double totals[MAX_STEPS];
-  size_t count;
+  double totals[MAX_STEPS], objectives[MAX_STEPS];
+  size_t count, starts[MAX_STEPS];
   dv_chain_params params;
   dv_fit_result result;
 } outcome;
@@ -97,6 +107,8 @@ static void advance(dv_fit* fit, size_t steps, outcome* o)
     if (dv_fit_advance(fit, &step, &more, &err)) fail_msg("%s", err.text);
     assert_int_equal(step.step, o->count);
     assert_true(o->count < MAX_STEPS);
+    o->starts[o->count] = step.start;
+    o->objectives[o->count] = step.values.total + step.regulariser;
     o->totals[o->count++] = step.values.total;
   }
   dv_fit_best(fit, &o->params);
@@ -152,15 +164,14 @@ static void test_a_known_echo_s_time_is_found_within_a_sample(void** state)
   truth.delay = (dv_delay_params){175.0, 0.3, 0.4, {8000.0, 0.7}, 0.3, 0.7};
   assert_int_equal(dv_render(&truth, DV_MODEL_RATE_HZ, s->dry, FRAMES, 0, wet, wet + FRAMES, NULL, NULL, &err), DV_OK);
   const dv_fit_stems stems = {s->dry, wet, wet + FRAMES, FRAMES, -3.0};
-  dv_chain_params start = truth;
-  start.delay.delay_ms += 0.6e3 / DV_MODEL_RATE_HZ;
+  dv_fit_starts starts = {.start = {{truth, true}}, .count = 1};
+  starts.start[0].params.delay.delay_ms += 0.6e3 / DV_MODEL_RATE_HZ;
   dv_fit_config config = short_config();
   config.steps = MAX_STEPS;
-  config.objective.delay_known = true;
   config.frozen = ((1u << DV_EFFECT_COUNT) - 1u) & ~(1u << DV_EFFECT_DELAY);
   dv_fit* fit;
   outcome o = {.count = 0};
-  if (dv_fit_new(&config, &stems, &start, &fit, &err)) fail_msg("%s", err.text);
+  if (dv_fit_new(&config, &stems, &starts, &fit, &err)) fail_msg("%s", err.text);
   advance(fit, MAX_STEPS, &o);
   dv_fit_free(fit);
   free(wet);
@@ -252,7 +263,8 @@ static void test_reference_steps_are_adam_s(void** state)
   dv_fit* fit;
   outcome o = {.count = 0};
   dv_params_initial(7, &start);
-  if (dv_fit_new(&config, &stems, &start, &fit, &err)) fail_msg("%s", err.text);
+  const dv_fit_starts starts = {.start = {{start, false}}, .count = 1};
+  if (dv_fit_new(&config, &stems, &starts, &fit, &err)) fail_msg("%s", err.text);
   advance(fit, MAX_STEPS, &o);
   dv_fit_free(fit);
   dv_objective* objective;
@@ -355,6 +367,129 @@ static void test_a_start_of_stereo_stems_is_left_alone(void** state)
   assert_memory_equal(&start, &before, sizeof start);
 }
 
+/* --- Several starts ------------------------------------------------------------------------------------------ */
+
+static double sum(const double* x, size_t count)
+{
+  double s = 0.0;
+  for (size_t i = 0; i < count; ++i) s += x[i];
+  return s;
+}
+
+static void test_the_start_that_is_lowest_after_its_trial_goes_on(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  const dv_fit_config config = trials_config();
+  const outcome o = run(&config, &stems);
+  size_t lowest = 0;
+  assert_int_equal(o.count, 8 + 2 * 4);
+  assert_int_equal(dv_fit_config_steps(&config), o.count);
+  for (size_t start = 0; start < 3; ++start) {
+    for (size_t i = 0; i < 4; ++i) assert_int_equal(o.starts[4 * start + i], start);
+    if (sum(o.objectives + 4 * start, 4) < sum(o.objectives + 4 * lowest, 4)) lowest = start;
+  }
+  for (size_t i = 12; i < o.count; ++i) assert_int_equal(o.starts[i], lowest);
+  assert_int_equal(o.result.start, lowest);
+  assert_int_equal(o.result.end, DV_FIT_DONE);
+}
+
+static void test_the_first_of_several_starts_is_the_one_given(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = trials_config();
+  const outcome several = run(&config, &stems);
+  config.starts = 1;
+  const outcome one = run(&config, &stems);
+  assert_memory_equal(several.totals, one.totals, 4 * sizeof *one.totals);
+  assert_true(several.totals[4] != one.totals[0]);
+  assert_int_equal(one.count, 8);
+}
+
+/* The lowest is the one that has seen other chunks, if they do not see the same. */
+static void test_trials_see_the_same_chunks(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = drawn_config();
+  config.starts = 3;
+  config.trial_steps = 4;
+  config.steps = 8;
+  config.spread = 0.0;
+  const outcome several = run(&config, &stems);
+  for (size_t start = 1; start < 3; ++start)
+    assert_memory_equal(several.totals, several.totals + 4 * start, 4 * sizeof *several.totals);
+  config.starts = 1;
+  const outcome one = run(&config, &stems);
+  assert_memory_equal(several.totals + 12, one.totals + 4, 4 * sizeof *one.totals);
+  assert_memory_equal(&several.params, &one.params, sizeof one.params);
+}
+
+static void test_given_starts_are_tried_before_scattered_ones(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  const dv_fit_config config = trials_config();
+  dv_fit_starts starts = {.count = 2};
+  dv_error err = {""};
+  outcome both = {.count = 0}, alone = {.count = 0};
+  dv_fit* fit;
+  for (size_t i = 0; i < 2; ++i) dv_fit_mean_start(false, &starts.start[i].params);
+  starts.start[1].params.delay.delay_ms = 350.0;
+  starts.start[1].delay_known = true;
+  if (dv_fit_new(&config, &stems, &starts, &fit, &err)) fail_msg("%s", err.text);
+  advance(fit, MAX_STEPS, &both);
+  dv_fit_free(fit);
+  starts.start[0] = starts.start[1];
+  if (dv_fit_new(&config, &stems, &starts, &fit, &err)) fail_msg("%s", err.text);
+  advance(fit, 4, &alone);
+  dv_fit_free(fit);
+  assert_memory_equal(both.totals + 4, alone.totals, 4 * sizeof *alone.totals);
+  assert_true(both.totals[8] != both.totals[0]);
+}
+
+static void test_a_descent_shorter_than_a_trial_has_one_start(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = trials_config();
+  config.steps = config.trial_steps;
+  const outcome o = run(&config, &stems);
+  assert_int_equal(o.count, 4);
+  assert_int_equal(o.result.start, 0);
+}
+
+static void test_another_start_leaves_frozen_effects_alone(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = trials_config();
+  dv_chain_params start;
+  config.starts = 16; /* so that the first one is hardly the lowest */
+  config.trial_steps = 1;
+  config.frozen = 1u << DV_EFFECT_COMPRESSOR;
+  dv_fit* fit = new_fit(&config, &stems);
+  outcome o = {.count = 0};
+  dv_fit_best(fit, &start);
+  advance(fit, MAX_STEPS, &o);
+  dv_fit_free(fit);
+  assert_true(o.result.start > 0);
+  assert_memory_equal(&start.compressor, &o.params.compressor, sizeof start.compressor);
+}
+
+/* Of drawn chunks the last state counts, but not one of a trial that has just begun. */
+static void test_a_fit_cut_in_a_trial_has_the_leader(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = drawn_config();
+  config.starts = 2;
+  config.trial_steps = 4;
+  config.steps = 8;
+  dv_fit* fit = new_fit(&config, &stems);
+  outcome first = {.count = 0}, cut = {.count = 0};
+  advance(fit, 4, &first);
+  cut = first;
+  advance(fit, 1, &cut);
+  dv_fit_free(fit);
+  assert_int_equal(cut.starts[4], 1);
+  assert_memory_equal(&cut.params, &first.params, sizeof cut.params);
+}
+
 /* --- States ------------------------------------------------------------------------------------------------- */
 
 static dv_fit* reload(const dv_fit* fit, const dv_fit_config* config, const dv_fit_stems* stems)
@@ -391,6 +526,15 @@ static void test_a_saved_state_continues_bit_for_bit(void** state)
 {
   const dv_fit_stems stems = stereo(*state);
   const dv_fit_config config = short_config();
+  expect_continuation(&config, &stems);
+}
+
+static void test_a_saved_state_continues_trials(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = drawn_config();
+  config.starts = 3;
+  config.trial_steps = 2;
   expect_continuation(&config, &stems);
 }
 
@@ -497,7 +641,7 @@ static void test_stems_that_are_not_numbers_are_refused(void** state)
   dv_real* bad = malloc(FRAMES * sizeof *bad);
   assert_non_null(bad);
   for (int wet = 0; wet < 2; ++wet) {
-    dv_chain_params start;
+    dv_fit_starts starts = {.count = 1};
     dv_error err = {""};
     dv_fit* fit;
     dv_fit_step step;
@@ -505,8 +649,8 @@ static void test_stems_that_are_not_numbers_are_refused(void** state)
     memcpy(bad, wet ? s->right : s->dry, FRAMES * sizeof *bad);
     bad[FRAMES / 2] = NAN;
     const dv_fit_stems stems = {wet ? s->dry : bad, s->left, wet ? bad : s->right, FRAMES, 0.0};
-    dv_fit_mean_start(false, &start);
-    dv_status status = dv_fit_new(&config, &stems, &start, &fit, &err);
+    dv_fit_mean_start(false, &starts.start[0].params);
+    dv_status status = dv_fit_new(&config, &stems, &starts, &fit, &err);
     if (!status) status = dv_fit_advance(fit, &step, &more, &err);
     assert_int_equal(status, DV_ERR_NONFINITE);
     assert_true(strlen(err.text) > 10);
@@ -541,20 +685,23 @@ static void test_a_loss_that_overflows_ends_with_the_best_before(void** state)
 static void test_bad_configurations_and_starts_are_refused(void** state)
 {
   const dv_fit_stems stems = stereo(*state);
-  dv_fit_config configs[6];
-  for (size_t i = 0; i < 6; ++i) configs[i] = short_config();
+  dv_fit_config configs[10];
+  for (size_t i = 0; i < 10; ++i) configs[i] = short_config();
   configs[0].steps = 0;
   configs[1].learning_rate = -1.0;
   configs[2].final_rate = (double)NAN;
   configs[3].max_seconds = -1.0;
   configs[4].objective.overlap_s = configs[4].objective.chunk_s;
-  dv_chain_params start;
-  for (size_t i = 0; i < 6; ++i) {
+  configs[6].starts = 0;
+  configs[7].trial_steps = 0;
+  configs[8].spread = (double)NAN;
+  for (size_t i = 0; i < 10; ++i) {
     dv_error err = {""};
     dv_fit* fit;
-    dv_fit_mean_start(false, &start);
-    if (i == 5) start.peak1.freq_hz = 1e9;
-    assert_int_equal(dv_fit_new(&configs[i], &stems, &start, &fit, &err), DV_ERR_ARG);
+    dv_fit_starts starts = {.count = i == 9 ? 0 : 1};
+    dv_fit_mean_start(false, &starts.start[0].params);
+    if (i == 5) starts.start[0].params.peak1.freq_hz = 1e9;
+    assert_int_equal(dv_fit_new(&configs[i], &stems, &starts, &fit, &err), DV_ERR_ARG);
     assert_null(fit);
     assert_true(strlen(err.text) > 10);
   }
@@ -563,12 +710,12 @@ static void test_bad_configurations_and_starts_are_refused(void** state)
 static void expect_nothing_to_fit(const dv_fit_stems* stems, unsigned frozen, const char* fragment)
 {
   dv_fit_config config = short_config();
-  dv_chain_params start;
+  dv_fit_starts starts = {.count = 1};
   dv_error err = {""};
   dv_fit* fit;
   config.frozen = frozen;
-  dv_fit_mean_start(false, &start);
-  assert_int_equal(dv_fit_new(&config, stems, &start, &fit, &err), DV_ERR_ARG);
+  dv_fit_mean_start(false, &starts.start[0].params);
+  assert_int_equal(dv_fit_new(&config, stems, &starts, &fit, &err), DV_ERR_ARG);
   assert_null(fit);
   if (!strstr(err.text, fragment)) fail_msg("%s", err.text);
 }
@@ -693,7 +840,15 @@ int main(void)
     cmocka_unit_test(test_a_mono_wet_stem_keeps_the_channels_alike),
     cmocka_unit_test(test_a_stereo_start_of_mono_stems_is_folded),
     cmocka_unit_test(test_a_start_of_stereo_stems_is_left_alone),
+    cmocka_unit_test(test_the_start_that_is_lowest_after_its_trial_goes_on),
+    cmocka_unit_test(test_the_first_of_several_starts_is_the_one_given),
+    cmocka_unit_test(test_trials_see_the_same_chunks),
+    cmocka_unit_test(test_given_starts_are_tried_before_scattered_ones),
+    cmocka_unit_test(test_a_descent_shorter_than_a_trial_has_one_start),
+    cmocka_unit_test(test_another_start_leaves_frozen_effects_alone),
+    cmocka_unit_test(test_a_fit_cut_in_a_trial_has_the_leader),
     cmocka_unit_test(test_a_saved_state_continues_bit_for_bit),
+    cmocka_unit_test(test_a_saved_state_continues_trials),
     cmocka_unit_test(test_a_saved_state_continues_the_draws),
     cmocka_unit_test(test_a_fit_whose_time_was_up_goes_on_when_there_is_more),
     cmocka_unit_test(test_a_fit_whose_time_was_up_stays_ended_without_more),

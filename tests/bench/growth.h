@@ -24,7 +24,7 @@ typedef struct {
 typedef struct {
   double seconds;
   size_t chunks, batch;    /* of the song, and of a step */
-  growth_time search;      /* of echoes, for the start: dv_fit_default_start */
+  growth_time search;      /* of echoes, for the starts: dv_fit_default_starts */
   growth_time preparation; /* dv_fit_new */
   growth_time unprocessed; /* the loss of the dry stem over all chunks */
   growth_time evaluation;  /* the loss of a chain over all chunks */

@@ -102,6 +102,7 @@ static void measure(const void* task, void* result)
   growth_result* r = result;
   const dv_fit_stems stems = make_stems(c->seconds);
   dv_fit_config config;
+  dv_fit_starts starts;
   dv_chain_params params;
   dv_loss_values values;
   dv_fit_result at_end;
@@ -112,9 +113,9 @@ static void measure(const void* task, void* result)
   config.objective.threads = c->threads;
   if (c->batch) config.objective.batch_limit = c->batch;
   lap(&mark);
-  check(dv_fit_default_start(&stems, &params, &config.objective.delay_known, &err), &err);
+  check(dv_fit_default_starts(&stems, &starts, &err), &err);
   r->search = lap(&mark);
-  check(dv_fit_new(&config, &stems, &params, &fit, &err), &err);
+  check(dv_fit_new(&config, &stems, &starts, &fit, &err), &err);
   r->preparation = lap(&mark);
   check(dv_fit_evaluate(fit, NULL, &values), NULL);
   r->unprocessed = lap(&mark);
@@ -142,7 +143,7 @@ size_t growth_fit_steps(void)
 {
   dv_fit_config config;
   dv_fit_config_default(&config);
-  return config.steps;
+  return dv_fit_config_steps(&config);
 }
 
 growth_time growth_rest(const growth_result* r)

@@ -28,17 +28,17 @@ typedef struct {
 static void make_bench(bench* b)
 {
   dv_fit_config config;
-  dv_chain_params start;
+  dv_fit_starts starts = {.count = 1};
   dv_fit_history history = {0};
   const dv_fit_step step = {.steps = 8};
   dv_error err;
   for (int i = 0; i < FRAMES; ++i) b->signal[i] = (dv_real)sin(0.05 * i);
   const dv_fit_stems stems = {b->signal, b->signal, b->signal, FRAMES, 0.0};
   dv_fit_config_default(&config);
-  dv_fit_mean_start(true, &start);
+  dv_fit_mean_start(true, &starts.start[0].params);
   b->file = memfd_create("checkpoint", 0);
   snprintf(b->path, sizeof b->path, "/proc/self/fd/%d", b->file);
-  if (b->file < 0 || dv_fit_new(&config, &stems, &start, &b->fit, &err)) abort();
+  if (b->file < 0 || dv_fit_new(&config, &stems, &starts, &b->fit, &err)) abort();
   char name[] = P_tmpdir "/diffvox-fuzz-XXXXXX";
   const int made = mkstemp(name);
   if (made < 0 || dv_fit_history_add(&history, &step, &err) || dv_checkpoint_write(name, b->fit, &history, 1, &err))
