@@ -28,6 +28,7 @@ void dv_fit_config_default(dv_fit_config* config)
   config->steps = 400;
   config->starts = 4;
   config->trial_steps = 60;
+  config->final_steps = 150;
   config->spread = 0.3;
   config->learning_rate = 0.1;
   config->final_rate = 0.001;
@@ -42,13 +43,18 @@ typedef struct {
   double raw[DV_PARAM_COUNT], m[DV_PARAM_COUNT], v[DV_PARAM_COUNT];
 } descent;
 
-/* What a checkpoint holds, but for the order of the chunks that follows it. */
 typedef struct {
-  descent now, leader; /* leader: of the trials that are over, the lowest */
-  uint64_t trials;     /* starts tried, all of them once the leader goes on */
-  uint64_t done;       /* steps of all descents */
-  uint64_t random;
-  double trial_sum, leader_sum; /* of the last objectives of a trial */
+  descent at;
+  double sum; /* of the last objectives of a trial */
+} ranked;
+
+/* What a checkpoint holds. */
+typedef struct {
+  descent now;
+  ranked best_two[2]; /* of the trials that are over */
+  uint64_t trials;    /* that are over */
+  uint64_t done;      /* steps of all descents */
+  double sum;         /* of this trial's last objectives so far */
   double best[DV_PARAM_COUNT];
   double best_objective, best_loss, first_loss;
   uint64_t best_step;
@@ -146,11 +152,13 @@ static double rate(const dv_fit* f, double elapsed_s)
 
 /* --- One step ------------------------------------------------------------------------------------------------ */
 
-/* The first `batch` of the order become a draw without replacement. */
+/* The first `batch` of the order become a draw without replacement, the same at the same step of any descent. */
 static void draw_batch(dv_fit* f)
 {
+  uint64_t seed = f->config.seed, random = dv_random(&seed) + f->state.now.step;
+  for (size_t i = 0; i < f->chunks; ++i) f->order[i] = i;
   for (size_t i = 0; f->batch < f->chunks && i < f->batch; ++i) {
-    const size_t j = i + (size_t)(dv_random(&f->state.random) % (f->chunks - i)), held = f->order[i];
+    const size_t j = i + (size_t)(dv_random(&random) % (f->chunks - i)), held = f->order[i];
     f->order[i] = f->order[j];
     f->order[j] = held;
   }
@@ -199,18 +207,18 @@ enum { COMPARED = 10 };                /* the last objectives of a trial, that a
 static const double TRIALS_TIME = 0.3; /* of the time allowed */
 
 /* A descent that is over before its trial would be is the only one. */
-static size_t tried_starts(const dv_fit_config* c) { return c->trial_steps < c->steps ? c->starts : 1; }
+static size_t tried_starts(const dv_fit_config* c) { return c->final_steps < c->steps ? c->starts : 1; }
 
-size_t dv_fit_config_steps(const dv_fit_config* c) { return c->steps + (tried_starts(c) - 1) * c->trial_steps; }
-
-static bool is_trying(const dv_fit* f) { return tried_starts(&f->config) > 1 && f->state.trials < f->config.starts; }
-
-/* Every descent sees the same chunks in the same order. */
-static void restart_draws(dv_fit* f)
+size_t dv_fit_config_steps(const dv_fit_config* c)
 {
-  f->state.random = f->config.seed;
-  for (size_t i = 0; i < f->chunks; ++i) f->order[i] = i;
+  const size_t starts = tried_starts(c);
+  return c->steps + (starts > 1 ? (starts - 1) * c->trial_steps + c->final_steps - c->trial_steps : 0);
 }
+
+/* Trials are one for each start, then one more for each of the best two. */
+static size_t trial_count(const dv_fit_config* c) { return tried_starts(c) > 1 ? c->starts + 2 : 0; }
+
+static bool is_trying(const dv_fit* f) { return f->state.trials < trial_count(&f->config); }
 
 static void scatter(const dv_fit* f, uint64_t random, double raw[DV_PARAM_COUNT])
 {
@@ -226,42 +234,54 @@ static void begin_descent(dv_fit* f, size_t start)
   memcpy(d->raw, f->given[origin(f, start)].raw, sizeof d->raw);
   set_scales(f, start);
   if (start >= f->given_count) scatter(f, f->config.seed + start, d->raw);
-  f->state.trial_sum = 0.0;
-  restart_draws(f);
 }
 
-static void go_on_with_leader(dv_fit* f)
+static void go_on_with(dv_fit* f, const descent* d)
 {
-  f->state.now = f->state.leader;
-  set_scales(f, f->state.now.start);
+  f->state.now = *d;
+  set_scales(f, d->start);
 }
 
-/* The draws have come as far in this trial as in any other, so the leader goes on with them as they are. */
-static void end_trial(dv_fit* f, double sum)
+/* Among the best two. */
+static void rank(fit_state* s)
+{
+  const ranked ended = {s->now, s->sum};
+  const bool first = s->trials == 0 || ended.sum < s->best_two[0].sum;
+  if (first) s->best_two[1] = s->best_two[0];
+  if (first) s->best_two[0] = ended;
+  else if (s->trials == 1 || ended.sum < s->best_two[1].sum) s->best_two[1] = ended;
+}
+
+/* The second goes first, so that the first, if it stays so, just goes on. */
+static void end_trial(dv_fit* f)
 {
   fit_state* s = &f->state;
-  if (s->trials == 0 || sum < s->leader_sum) {
-    s->leader = s->now;
-    s->leader_sum = sum;
-  }
-  if (++s->trials < f->config.starts) begin_descent(f, s->trials);
-  else go_on_with_leader(f);
+  const size_t starts = f->config.starts;
+  if (s->trials < starts) rank(s);
+  ++s->trials;
+  if (s->trials < starts) begin_descent(f, s->trials);
+  else if (s->trials == starts) go_on_with(f, &s->best_two[1].at);
+  else if (s->trials == starts + 1) {
+    s->best_two[1] = (ranked){s->now, s->sum};
+    go_on_with(f, &s->best_two[0].at);
+  } else if (s->best_two[1].sum < s->sum) go_on_with(f, &s->best_two[1].at);
+  s->sum = 0.0;
 }
 
-/* A trial that is not over is as if it had not been, unless it is the only one. */
+/* A trial that is not over is as if it had not been, unless it is that of the best. */
 static void stop_trials(dv_fit* f)
 {
   fit_state* s = &f->state;
-  if (s->trials > 0) go_on_with_leader(f);
-  s->trials = f->config.starts;
+  if (s->trials > 0 && s->trials <= f->config.starts) go_on_with(f, &s->best_two[0].at);
+  s->trials = trial_count(&f->config);
 }
 
 static void follow_trial(dv_fit* f, const dv_fit_step* step)
 {
   fit_state* s = &f->state;
-  const size_t last = f->config.trial_steps;
-  if (s->now.step + COMPARED > last) s->trial_sum += step->values.total + step->regulariser;
-  if (s->now.step == last) end_trial(f, s->trial_sum);
+  const size_t last = s->trials < f->config.starts ? f->config.trial_steps : f->config.final_steps;
+  if (s->now.step + COMPARED > last) s->sum += step->values.total + step->regulariser;
+  if (s->now.step == last) end_trial(f);
   else if (f->config.max_seconds > 0.0 && step->elapsed_s > TRIALS_TIME * f->config.max_seconds) stop_trials(f);
 }
 
@@ -285,8 +305,10 @@ static void settle_step(dv_fit* f, const dv_fit_step* step, bool failed)
 {
   fit_state* s = &f->state;
   const double allowed_s = f->config.max_seconds;
-  if (failed && is_trying(f) && s->trials > 0) end_trial(f, INFINITY);
-  else if (failed) s->end = DV_FIT_NONFINITE;
+  if (failed && is_trying(f) && s->trials > 0) {
+    s->sum = INFINITY;
+    end_trial(f);
+  } else if (failed) s->end = DV_FIT_NONFINITE;
   if (failed) return;
   ++s->done;
   if (is_trying(f)) follow_trial(f, step);
@@ -321,8 +343,10 @@ dv_status dv_fit_advance(dv_fit* f, dv_fit_step* step, bool* more, dv_error* err
 
 static dv_status check_config(const dv_fit_config* c, dv_error* err)
 {
-  if (c->starts == 0 || (c->starts > 1 && c->trial_steps == 0) || !(c->spread >= 0.0))
-    return dv_fail(err, DV_ERR_ARG, "starts and the steps of their trials must be positive, their spread not negative");
+  const bool ordered = c->trial_steps > 0 && c->trial_steps < c->final_steps;
+  if (c->starts == 0 || (c->starts > 1 && !ordered) || !(c->spread >= 0.0))
+    return dv_fail(err, DV_ERR_ARG,
+                   "starts and steps of trials must be positive, more in the final, their spread not negative");
   if (c->steps == 0 || !(c->learning_rate > 0.0) || !(c->final_rate > 0.0) || !(c->max_seconds >= 0.0))
     return dv_fail(err, DV_ERR_ARG, "steps and learning rates must be positive");
   return DV_OK;
@@ -385,7 +409,8 @@ dv_status dv_fit_new(const dv_fit_config* config, const dv_fit_stems* stems, con
 void dv_fit_best(const dv_fit* f, dv_chain_params* params)
 {
   const fit_state* s = &f->state;
-  const double* last = is_trying(f) && s->trials > 0 ? s->leader.raw : s->now.raw;
+  const bool leads = is_trying(f) && s->trials > 0 && s->trials <= f->config.starts;
+  const double* last = leads ? s->best_two[0].at.raw : s->now.raw;
   double raw[DV_PARAM_COUNT];
   memcpy(raw, f->last_is_best && s->end != DV_FIT_NONFINITE ? last : s->best, sizeof raw);
   dv_raw_clamp(raw); /* unscaled steps may have left what a preset can hold */
@@ -439,14 +464,12 @@ dv_status dv_fit_evaluate(dv_fit* f, const dv_chain_params* params, dv_loss_valu
 
 dv_status dv_fit_save(const dv_fit* f, void** bytes, size_t* size, dv_error* err)
 {
-  const size_t order_bytes = f->chunks * sizeof *f->order;
   fit_state now = f->state;
   now.elapsed_s = elapsed(f);
-  *size = sizeof now + order_bytes;
-  char* out = *bytes = malloc(*size);
-  if (!out) return dv_fail(err, DV_ERR_NOMEM, "out of memory for a checkpoint");
-  memcpy(out, &now, sizeof now);
-  memcpy(out + sizeof now, f->order, order_bytes);
+  *size = sizeof now;
+  *bytes = malloc(*size);
+  if (!*bytes) return dv_fail(err, DV_ERR_NOMEM, "out of memory for a checkpoint");
+  memcpy(*bytes, &now, sizeof now);
   return DV_OK;
 }
 
@@ -466,44 +489,23 @@ static bool descent_is_sound(const dv_fit* f, const descent* d)
 static bool state_is_sound(const dv_fit* f, const fit_state* s)
 {
   const bool ended = s->end != DV_FIT_RUNNING;
-  return s->chunks == f->chunks && s->end <= DV_FIT_NONFINITE && s->trials <= f->config.starts &&
+  return s->chunks == f->chunks && s->end <= DV_FIT_NONFINITE && s->trials <= trial_count(&f->config) &&
          (ended || s->now.step < f->config.steps) && s->done <= dv_fit_config_steps(&f->config) &&
          s->best_step <= s->done && s->elapsed_s >= 0.0 && finite_all(s->best, DV_PARAM_COUNT) &&
-         descent_is_sound(f, &s->now) && descent_is_sound(f, &s->leader);
-}
-
-/* A permutation of the chunks. */
-static bool order_is_sound(const size_t* order, size_t chunks)
-{
-  bool sound = true;
-  bool* seen = calloc(chunks, sizeof *seen);
-  for (size_t i = 0; seen && sound && i < chunks; ++i) {
-    sound = order[i] < chunks && !seen[order[i]];
-    if (sound) seen[order[i]] = true;
-  }
-  sound = sound && seen;
-  free(seen);
-  return sound;
+         descent_is_sound(f, &s->now) && descent_is_sound(f, &s->best_two[0].at) &&
+         descent_is_sound(f, &s->best_two[1].at);
 }
 
 dv_status dv_fit_load(dv_fit* f, const void* bytes, size_t size, dv_error* err)
 {
-  const size_t order_bytes = f->chunks * sizeof *f->order;
   fit_state s;
-  if (size != sizeof s + order_bytes) return dv_fail(err, DV_ERR_FORMAT, "not a state of this fit");
+  if (size != sizeof s) return dv_fail(err, DV_ERR_FORMAT, "not a state of this fit");
   memcpy(&s, bytes, sizeof s);
-  size_t* order = malloc(order_bytes);
-  if (!order) return dv_fail(err, DV_ERR_NOMEM, "out of memory for a checkpoint");
-  memcpy(order, (const char*)bytes + sizeof s, order_bytes);
   const bool time_left = !(f->config.max_seconds > 0.0) || s.elapsed_s < f->config.max_seconds;
   if (s.end == DV_FIT_TIME_UP && time_left) s.end = DV_FIT_RUNNING;
-  const bool sound = state_is_sound(f, &s) && order_is_sound(order, f->chunks);
-  if (sound) {
-    f->state = s;
-    set_scales(f, s.now.start);
-    memcpy(f->order, order, order_bytes);
-    f->resumed_s = dv_monotonic_s();
-  }
-  free(order);
-  return sound ? DV_OK : dv_fail(err, DV_ERR_FORMAT, "the state is damaged");
+  if (!state_is_sound(f, &s)) return dv_fail(err, DV_ERR_FORMAT, "the state is damaged");
+  f->state = s;
+  set_scales(f, s.now.start);
+  f->resumed_s = dv_monotonic_s();
+  return DV_OK;
 }

@@ -9,7 +9,7 @@
  * show.  It ends lower in a fifth of the steps; docs/math/fitting.md has the measurements.
  *
  * Which of the many valleys a descent ends in is chance, and told by its first part: several starts are tried for some
- * steps each, and the one that is lowest by then goes on.
+ * steps each, the best two of them for some more, and the one that is lowest by then goes on.
  *
  * Reproducible: the same stems, configuration and start give the same result at any number of threads, on the same
  * kind of processor (another instruction set rounds otherwise), and a fit restored from a checkpoint goes on bit
@@ -28,7 +28,8 @@ typedef struct {
   dv_objective_config objective;
   size_t steps;         /* of the descent that is kept, its trial included */
   size_t starts;        /* that are tried, from 1: those given, then others scattered around them in turn */
-  size_t trial_steps;   /* of each of several starts; only the first is tried when this is no less than steps */
+  size_t trial_steps;   /* of each of several starts */
+  size_t final_steps;   /* of the best two of them; only the first is tried when this is no less than steps */
   double spread;        /* of the other starts around the first, in deviations */
   double learning_rate; /* of the first step */
   double final_rate;    /* of the last; half a cosine between them */
@@ -44,7 +45,7 @@ typedef struct {
 /* 2000 steps at 0.01, 12 s with 5 s overlap, 35 chunks, seed 0, 1 thread. */
 void dv_fit_config_reference(dv_fit_config* config);
 
-/* The lowest of four starts after 60 steps, 400 steps from 0.1 down to 0.001 deviations, covering chunks, at most 8 a step. */
+/* Four starts for 60 steps, two for 150, the lower one for 400 from 0.1 down to 0.001 deviations, covering chunks, at most 8 a step. */
 void dv_fit_config_default(dv_fit_config* config);
 
 typedef struct {

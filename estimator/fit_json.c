@@ -36,6 +36,7 @@ static json_t* options_json(const dv_fit_options* o)
   set_whole(j, "steps", o->fit.steps);
   set_whole(j, "starts", o->fit.starts);
   set_whole(j, "trial_steps", o->fit.trial_steps);
+  set_whole(j, "final_steps", o->fit.final_steps);
   set_number(j, "spread", o->fit.spread);
   set_number(j, "learning_rate", o->fit.learning_rate);
   set_number(j, "final_rate", o->fit.final_rate);

@@ -27,9 +27,8 @@ static const char USAGE[] =
   "\n"
   "what is fitted:\n"
   "  -n, --steps N           steps of the optimiser (400; 2000 with --reference)\n"
-  "      --starts N          try N starts, 1 to 64, for 15 % of the steps each; the lowest goes on (4; 1 with --init "
-  "or\n"
-  "                          fewer than 200 steps)\n"
+  "      --starts N          try N starts, 1 to 64, for 60 steps each, the best two for 150; the lower goes on (4; 1\n"
+  "                          with --init, --reference or fewer than 200 steps)\n"
   "      --max-seconds S     end after S seconds, with the schedule shortened to fit\n"
   "      --init PRESET       start from a preset: a file, the folder of a fit, a factory or published preset\n"
   "      --freeze LIST       some of eq,compressor,delay,reverb,send,pan that stay as they start\n"
@@ -302,7 +301,7 @@ int dv_fit_options_parse(int argc, char** argv, dv_fit_options* o)
   }
   settle(o, &n);
   if (o->fit.starts > 1 && o->reference) return 1 + usage_error("--reference has one start; leave out --starts", "");
-  if (o->fit.starts > 1 && o->fit.trial_steps >= o->fit.steps)
-    return 1 + usage_error("--starts wants more than 60 steps; give --steps more or leave it out", "");
+  if (o->fit.starts > 1 && o->fit.final_steps >= o->fit.steps)
+    return 1 + usage_error("--starts wants more than 150 steps; give --steps more or leave it out", "");
   return 0;
 }

@@ -90,25 +90,16 @@ dv_status dv_run_prepare(const dv_fit_options* o, dv_error* err)
 uint64_t dv_run_fingerprint(const dv_fit_options* o, const dv_stems* s, const dv_fit_starts* starts)
 {
   /* Threads and the time allowed may change from run to run. */
-  const double numbers[] = {(double)o->fit.steps,
-                            o->fit.learning_rate,
-                            o->fit.final_rate,
-                            o->fit.objective.chunk_s,
-                            o->fit.objective.overlap_s,
-                            (double)o->fit.objective.batch_limit,
-                            o->fit.objective.covering,
-                            o->fit.scaled,
-                            o->fit.prior_weight,
-                            (double)o->fit.seed,
-                            (double)o->fit.starts,
-                            (double)o->fit.trial_steps,
-                            o->fit.spread,
-                            (double)o->fit.frozen,
-                            (double)s->lag_samples,
-                            (double)s->polarity,
-                            (double)s->frames,
-                            s->dry_source.gain_db,
-                            s->wet_source.gain_db};
+  const double numbers[] = {(double)o->fit.steps,       o->fit.learning_rate,
+                            o->fit.final_rate,          o->fit.objective.chunk_s,
+                            o->fit.objective.overlap_s, (double)o->fit.objective.batch_limit,
+                            o->fit.objective.covering,  o->fit.scaled,
+                            o->fit.prior_weight,        (double)o->fit.seed,
+                            (double)o->fit.starts,      (double)o->fit.trial_steps,
+                            (double)o->fit.final_steps, o->fit.spread,
+                            (double)o->fit.frozen,      (double)s->lag_samples,
+                            (double)s->polarity,        (double)s->frames,
+                            s->dry_source.gain_db,      s->wet_source.gain_db};
   const uint64_t files[] = {s->dry_source.hash, s->wet_source.hash};
   uint64_t hash = dv_hash(DV_HASH_START, DV_VERSION, sizeof DV_VERSION);
   hash = dv_hash(hash, numbers, sizeof numbers);
@@ -330,7 +321,7 @@ static dv_status write_report(const dv_fit_run* run, const float* left, const fl
                                           "dry-aligned.wav", "wet.wav", "render.wav"},
                                 .notes = notes,
                                 .note_count = s->note_count,
-                                .steps_done = (double)run->result.steps_done,
+                                .steps_done = (double)count,
                                 .best_step = best_step,
                                 .seconds = run->result.elapsed_s,
                                 .ended = run->ended,

@@ -275,7 +275,7 @@ static void test_wrong_usage_exits_with_2(void** state)
     {FIT, "dry.wav wet.wav -o out --corpora folder", "--corpora goes with --init PRESET"},
     {FIT, "dry.wav wet.wav -o out --starts 0", "--starts wants 1 to 64, not 0"},
     {FIT, "dry.wav wet.wav -o out --starts 2 --reference", "--reference has one start; leave out --starts"},
-    {FIT, "dry.wav wet.wav -o out --starts 2 -n 60", "--starts wants more than 60 steps"},
+    {FIT, "dry.wav wet.wav -o out --starts 2 -n 150", "--starts wants more than 150 steps"},
     {FIT, "dry.wav wet.wav -o out --max-seconds 0", "--max-seconds wants a positive number, not 0"},
     {FIT, "dry.wav wet.wav -o out --checkpoint-seconds -1", "--checkpoint-seconds wants a number from 0, not -1"},
     {LOSS, "", "wants two files, PRED and TARGET"},
