@@ -97,6 +97,14 @@ static void test_change_of_a_parameter_does_not_click(void** state)
   c = same("delay loop closes", &from);
   c.to.delay.feedback = 0.3;
   assert_no_click(&from, &c, false);
+  from.delay = (dv_delay_params){251.3, 0.64, 0.95, {5000.0, 0.9}, 0.5, 0.5};
+  c = same("open loop's delay time, more stages", &from);
+  c.to.delay.delay_ms = 117.3;
+  assert_no_click(&from, &c, false);
+  from = c.to;
+  c = same("open loop's delay time, fewer stages", &from);
+  c.to.delay.delay_ms = 371.9;
+  assert_no_click(&from, &c, false);
   from.delay = (dv_delay_params){132.5, 0.81, 0.009, {13124.0, 0.71}, 0.5, 0.5};
   c = same("delay loop opens, louder", &from); /* new stages of the line begin in the middle of a wave */
   c.to.delay = (dv_delay_params){239.2, 0.64, 0.144, {15821.0, 0.91}, 0.5, 0.5};

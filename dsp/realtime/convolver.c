@@ -5,7 +5,7 @@
 
 /* ---- levels ---------------------------------------------------------------------------------------------- */
 
-typedef enum { FORWARD, SPLIT, MULTIPLY, FADE, INVERSE } phase;
+typedef enum { FORWARD, SPLIT, MULTIPLY, INVERSE } phase;
 
 /* One step of a block's computation: `items` independent items of about `cost` processor cycles each. */
 typedef struct {
@@ -14,8 +14,24 @@ typedef struct {
   size_t items, cost;
 } conv_step;
 
-/* forward transform, split, multiply, fade, inverse transform */
-enum { MAX_CONV_STEPS = 48, PADDING = 16 };
+/* forward transform, split, multiply, inverse transform */
+enum { MAX_CONV_STEPS = 48, NEAR_PARTITION = 1024, LONG_PARTITION = 4096 };
+
+enum { SPLIT_AHEAD = 16 }; /* groups: the slot that is written next has not been in use for long */
+
+/* Slots a power of two apart would all compete for the same places in the caches. */
+enum { SLOT_PADDING = 48 };
+
+/* Eight bins of both channels. */
+typedef struct {
+  dv_f8 l_re, l_im, r_re, r_im;
+} stereo_bins;
+
+/* Between the groups of a fade, which needs both neighbours of a bin. */
+typedef struct {
+  stereo_bins before, change; /* by what the next response changes the last group but one, and the last */
+  stereo_bins playing;        /* the last group with the current response */
+} fade_state;
 
 typedef struct {
   bool active, silent; /* silent: the window is zero */
@@ -30,11 +46,11 @@ typedef struct {
   size_t partition, n, groups, offset, slots, window;
   dv_rt_fft* fft;
   dv_conv_workspace work;
-  dv_rt_complex change; /* by how much the next response makes the spectrum differ; padded on both sides */
-  float* change_memory;
+  fade_state* fade;
   conv_step step[MAX_CONV_STEPS];
-  int split, end;      /* the split's step; where all end */
-  size_t product_cost; /* of one partition of one group */
+  int split, end;     /* the split's step; where all end */
+  size_t line_cost;   /* of a cache line that a product reads */
+  size_t slot_floats; /* of spectra */
   float *spectra, *nyquist;
   size_t head;         /* slot of the newest block; older ones follow */
   size_t quiet;        /* newest blocks that are zero */
@@ -57,25 +73,35 @@ struct dv_conv {
   bool closed;     /* only zeros come */
 };
 
-/* Costs in processor cycles, measured; only their ratios within a level matter.  What has to come from beyond the
-   nearest caches is dearer next to the transforms, which work in one place. */
-enum { COST_GROUP = 24, COST_FADE = 12, NEAR_PARTITION = 1024, FAR_PARTITION = 4096 };
+/* Costs in processor cycles, measured (tests/hosts/soak) where all levels play; only their ratios within a level matter.
+   The longer the partitions, the more has to come from beyond the nearest caches, above all what a transform's first
+   pass takes in. */
+typedef struct {
+  size_t partition;              /* up to */
+  size_t first_percent, percent; /* of an FFT's items, in its first pass and in the others */
+  size_t split, line;            /* a group to split, and a cache line that a product reads */
+} level_costs;
 
-static size_t split_cost(const level* v)
+enum { COST_GROUP = 24 }; /* of products, beside its lines */
+
+static const level_costs COSTS[] = {
+  {NEAR_PARTITION, 220, 100, 13, 4},
+  {LONG_PARTITION, 240, 100, 17, 7},
+  {16384, 350, 140, 33, 12},
+  {SIZE_MAX, 450, 270, 46, 16},
+};
+
+static const level_costs* costs_of(const level* v)
 {
-  return v->partition <= NEAR_PARTITION ? 12 : v->partition <= FAR_PARTITION ? 34 : 26;
+  const level_costs* c = COSTS;
+  while (c->partition < v->partition) ++c;
+  return c;
 }
 
-/* A transform's first pass takes in what has left the caches since the last block. */
 static size_t pass_cost(const level* v, int pass)
 {
-  const size_t cost = dv_rt_fft_item_cost(v->fft, pass);
-  return v->partition <= FAR_PARTITION ? cost : pass == 0 ? cost * 8 / 5 : cost * 9 / 10;
-}
-
-static size_t product_cost(const level* v)
-{
-  return v->partition <= NEAR_PARTITION ? 20 : v->partition <= FAR_PARTITION ? 70 : 44;
+  const level_costs* c = costs_of(v);
+  return dv_rt_fft_item_cost(v->fft, pass) * (pass == 0 ? c->first_percent : c->percent) / 100;
 }
 
 /* Where a transform of all steps that started in a ends. */
@@ -83,18 +109,18 @@ static dv_rt_complex transformed(const level* v) { return dv_rt_fft_steps(v->fft
 
 static void plan_steps(level* v)
 {
+  const level_costs* costs = costs_of(v);
   const int transform = dv_rt_fft_steps(v->fft);
   int n = 0;
   for (int k = 0; k < transform; ++k)
     v->step[n++] = (conv_step){FORWARD, k, dv_rt_fft_items(v->fft, k), pass_cost(v, k)};
   v->split = n;
-  v->step[n++] = (conv_step){SPLIT, 0, v->groups, split_cost(v)};
+  v->step[n++] = (conv_step){SPLIT, 0, v->groups, costs->split};
   v->step[n++] = (conv_step){MULTIPLY, 0, v->groups, COST_GROUP};
-  v->step[n++] = (conv_step){FADE, 0, v->n / DV_F8, COST_FADE};
   for (int k = 0; k < transform; ++k)
     v->step[n++] = (conv_step){INVERSE, k, dv_rt_fft_items(v->fft, k), pass_cost(v, k)};
   v->end = n;
-  v->product_cost = product_cost(v);
+  v->line_cost = costs->line;
 }
 
 static bool level_new(level* v, const dv_conv_level* layout)
@@ -107,15 +133,14 @@ static bool level_new(level* v, const dv_conv_level* layout)
   v->window = (v->offset - v->partition) / DV_QUANTUM;
   if (v->window == 0) v->window = 1;
   v->fft = dv_rt_fft_new(v->n);
-  v->spectra = dv_floats_new(v->groups * v->slots * DV_INPUT_FLOATS);
+  v->slot_floats = v->groups * DV_INPUT_FLOATS + SLOT_PADDING;
+  v->spectra = dv_floats_new(v->slots * v->slot_floats);
   v->nyquist = dv_floats_new(2 * v->slots);
   for (int c = 0; c < 2; ++c) v->out[c] = dv_floats_new(2 * v->partition);
-  v->change_memory = dv_floats_new(2 * (v->n + 2 * PADDING));
-  if (!dv_conv_workspace_new(&v->work, v->n) || !v->change_memory || !v->fft || !v->spectra || !v->nyquist ||
-      !v->out[0] || !v->out[1])
+  v->fade = (fade_state*)(void*)dv_floats_new(sizeof *v->fade / sizeof(float));
+  if (!dv_conv_workspace_new(&v->work, v->n) || !v->fade || !v->fft || !v->spectra || !v->nyquist || !v->out[0] ||
+      !v->out[1])
     return false;
-  v->change.re = v->change_memory + PADDING;
-  v->change.im = v->change.re + v->n + 2 * PADDING;
   plan_steps(v);
   return true;
 }
@@ -124,7 +149,7 @@ static void level_free(level* v)
 {
   dv_rt_fft_free(v->fft);
   free(v->work.memory);
-  free(v->change_memory);
+  free(v->fade);
   free(v->spectra);
   free(v->nyquist);
   free(v->out[0]);
@@ -197,7 +222,7 @@ bool dv_conv_fades_long(const dv_conv* conv, size_t frames)
 {
   for (int l = 0; l < conv->levels; ++l) {
     const level* v = &conv->level[l];
-    if (v->partition <= FAR_PARTITION) continue;
+    if (v->partition <= LONG_PARTITION) continue;
     const size_t until = v->partition - conv->time % v->partition;
     if ((v->job.active && v->job.fading) || (v->current != conv->target && until <= frames)) return true;
   }
@@ -274,7 +299,7 @@ static void run_fft(const dv_conv* c, const level* v, const conv_step* s, size_t
 DV_HOT static void run_split(const level* v, size_t from, size_t to)
 {
   const dv_rt_complex z = transformed(v);
-  float* out = v->spectra + v->head * DV_INPUT_FLOATS;
+  float* out = v->spectra + v->head * v->slot_floats;
   if (from == 0) {
     z.re[v->n] = z.re[0];
     z.im[v->n] = z.im[0];
@@ -282,131 +307,212 @@ DV_HOT static void run_split(const level* v, size_t from, size_t to)
     v->nyquist[2 * v->head + 1] = v->job.silent ? 0.0f : 2.0f * z.im[v->partition];
   }
   for (size_t g = from; g < to; ++g) {
-    float* rows = out + g * v->slots * DV_INPUT_FLOATS;
-    __builtin_prefetch(rows + 8 * v->slots * DV_INPUT_FLOATS, 1);
-    __builtin_prefetch(rows + 8 * v->slots * DV_INPUT_FLOATS + DV_INPUT_FLOATS / 2, 1);
+    float* rows = out + g * DV_INPUT_FLOATS;
+    __builtin_prefetch(rows + SPLIT_AHEAD * DV_INPUT_FLOATS, 1);
+    __builtin_prefetch(rows + SPLIT_AHEAD * DV_INPUT_FLOATS + DV_INPUT_FLOATS / 2, 1);
     if (v->job.silent) memset(rows, 0, DV_INPUT_FLOATS * sizeof *rows);
     else dv_split_group(z, v->n, g, rows);
   }
 }
 
-typedef struct {
-  dv_f8 l_re, l_im, r_re, r_im;
-} stereo_bins;
+/* Of a partition of a group; shorts is a compile-time constant here and below. */
+DV_INLINE size_t tap_bytes(bool shorts)
+{
+  return (size_t)(shorts ? DV_UNITS_OF_SHORTS : DV_UNITS_OF_FLOATS) * DV_UNIT_BYTES;
+}
+
+/* Row `row` of a partition's taps. */
+DV_INLINE dv_f8 tap_row(const char* taps, bool shorts, size_t row)
+{
+  if (shorts) return __builtin_convertvector(((const dv_s8*)(const void*)taps)[row], dv_f8);
+  return ((const dv_f8*)(const void*)taps)[row];
+}
 
 /* sum += taps * input over `count` partitions.  Each output has two sums, by input, which keeps the
    chains of dependent additions short. */
-DV_INLINE void multiply_run(const float* t, const float* x, size_t count, stereo_bins* from_l, stereo_bins* from_r)
+DV_INLINE void multiply_run(const char* t, bool shorts, const float* x, size_t slot_floats, size_t count,
+                            stereo_bins* from_l, stereo_bins* from_r)
 {
   stereo_bins a = *from_l, b = *from_r;
-  for (size_t p = 0; p < count; ++p, t += DV_TAP_FLOATS, x += DV_INPUT_FLOATS) {
+  for (size_t p = 0; p < count; ++p, t += tap_bytes(shorts), x += slot_floats) {
     const dv_f8 l_re = dv_f8_load(x), l_im = dv_f8_load(x + 8);
     const dv_f8 r_re = dv_f8_load(x + 16), r_im = dv_f8_load(x + 24);
-    a.l_re += dv_f8_load(t) * l_re;
-    a.l_im += dv_f8_load(t) * l_im;
-    b.l_re += dv_f8_load(t + 16) * r_re;
-    b.l_im += dv_f8_load(t + 16) * r_im;
-    a.r_re += dv_f8_load(t + 32) * l_re;
-    a.r_im += dv_f8_load(t + 32) * l_im;
-    b.r_re += dv_f8_load(t + 48) * r_re;
-    b.r_im += dv_f8_load(t + 48) * r_im;
-    a.l_re -= dv_f8_load(t + 8) * l_im;
-    a.l_im += dv_f8_load(t + 8) * l_re;
-    b.l_re -= dv_f8_load(t + 24) * r_im;
-    b.l_im += dv_f8_load(t + 24) * r_re;
-    a.r_re -= dv_f8_load(t + 40) * l_im;
-    a.r_im += dv_f8_load(t + 40) * l_re;
-    b.r_re -= dv_f8_load(t + 56) * r_im;
-    b.r_im += dv_f8_load(t + 56) * r_re;
+    const dv_f8 ll_re = tap_row(t, shorts, 0), ll_im = tap_row(t, shorts, 1);
+    const dv_f8 lr_re = tap_row(t, shorts, 2), lr_im = tap_row(t, shorts, 3);
+    a.l_re += ll_re * l_re;
+    a.l_im += ll_re * l_im;
+    b.l_re += lr_re * r_re;
+    b.l_im += lr_re * r_im;
+    a.l_re -= ll_im * l_im;
+    a.l_im += ll_im * l_re;
+    b.l_re -= lr_im * r_im;
+    b.l_im += lr_im * r_re;
+    const dv_f8 rl_re = tap_row(t, shorts, 4), rl_im = tap_row(t, shorts, 5);
+    const dv_f8 rr_re = tap_row(t, shorts, 6), rr_im = tap_row(t, shorts, 7);
+    a.r_re += rl_re * l_re;
+    a.r_im += rl_re * l_im;
+    b.r_re += rr_re * r_re;
+    b.r_im += rr_re * r_im;
+    a.r_re -= rl_im * l_im;
+    a.r_im += rl_im * l_re;
+    b.r_re -= rr_im * r_im;
+    b.r_im += rr_im * r_re;
   }
   *from_l = a;
   *from_r = b;
 }
 
-/* Bin P, which is real in all spectra: that of the left in re, that of the right in im. */
-static void multiply_nyquist(const level* v, const dv_conv_level_response* r, float sum[2])
+DV_INLINE stereo_bins bins_sum(const stereo_bins* a, const stereo_bins* b, float scale)
 {
-  sum[0] = sum[1] = 0.0f;
+  const dv_f8 s = dv_f8_set(scale);
+  return (stereo_bins){s * (a->l_re + b->l_re), s * (a->l_im + b->l_im), s * (a->r_re + b->r_re),
+                       s * (a->r_im + b->r_im)};
+}
+
+/* Where a group's inputs lie that meet its taps: the ring of slots is straight but for its end. */
+typedef struct {
+  const float* x[2];
+  size_t count[2];
+} ring_run;
+
+DV_INLINE ring_run inputs_of(const level* v, size_t g, size_t end)
+{
+  const float* x = v->spectra + g * DV_INPUT_FLOATS;
+  const size_t slot = v->head + v->quiet, count = end > v->quiet ? end - v->quiet : 0;
+  const size_t straight = slot >= v->slots ? 0 : v->slots - slot < count ? v->slots - slot : count;
+  const size_t wrapped = slot >= v->slots ? slot - v->slots : 0;
+  return (ring_run){{x + slot * v->slot_floats, x + wrapped * v->slot_floats}, {straight, count - straight}};
+}
+
+DV_INLINE const char* first_taps(const level* v, const dv_conv_level_response* r, bool shorts, size_t g)
+{
+  return r->taps + r->base[g] * DV_UNIT_BYTES + v->quiet * tap_bytes(shorts);
+}
+
+DV_INLINE size_t end_of_group(const level* v, const dv_conv_level_response* r, size_t g)
+{
+  return r->count[g] < v->reach ? r->count[g] : v->reach;
+}
+
+DV_INLINE stereo_bins multiply_ring(const level* v, const dv_conv_level_response* r, bool shorts, size_t g, size_t end)
+{
+  const dv_f8 zero = {0};
+  const ring_run in = inputs_of(v, g, end);
+  const char* t = first_taps(v, r, shorts, g);
+  stereo_bins a = {zero, zero, zero, zero}, b = a;
+  multiply_run(t, shorts, in.x[0], v->slot_floats, in.count[0], &a, &b);
+  multiply_run(t + in.count[0] * tap_bytes(shorts), shorts, in.x[1], v->slot_floats, in.count[1], &a, &b);
+  return bins_sum(&a, &b, shorts ? r->scale[g] : 1.0f);
+}
+
+DV_INLINE void fetch_lines(const void* from, size_t bytes)
+{
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char*)from + i);
+}
+
+/* Tells the processor what the next quantum will multiply: by itself it finds out where inputs and taps go on only
+   when this quantum's groups are nearly over. */
+DV_INLINE void fetch_ahead(const level* v, const dv_conv_level_response* r, size_t g)
+{
+  if (g >= v->groups || v->partition <= NEAR_PARTITION) return;
+  const bool shorts = r->scale[g] > 0.0f;
+  const ring_run in = inputs_of(v, g, end_of_group(v, r, g));
+  for (int i = 0; i < 2; ++i)
+    for (size_t p = 0; p < in.count[i]; ++p) fetch_lines(in.x[i] + p * v->slot_floats, DV_INPUT_FLOATS * sizeof(float));
+  fetch_lines(first_taps(v, r, shorts, g), (in.count[0] + in.count[1]) * tap_bytes(shorts));
+}
+
+/* Bin P, which is real in all spectra. */
+static void multiply_nyquist(const level* v, const dv_conv_level_response* r, float* left, float* right)
+{
+  *left = *right = 0.0f;
   const size_t end = r->longest < v->reach ? r->longest : v->reach;
   for (size_t p = v->quiet; p < end; ++p) {
     const size_t slot = v->head + p < v->slots ? v->head + p : v->head + p - v->slots;
     const float *t = r->nyquist + 4 * p, *x = v->nyquist + 2 * slot;
-    sum[0] += t[0] * x[0] + t[1] * x[1];
-    sum[1] += t[2] * x[0] + t[3] * x[1];
+    *left += t[0] * x[0] + t[1] * x[1];
+    *right += t[2] * x[0] + t[3] * x[1];
   }
-}
-
-static void multiply_nyquists(const level* v, const dv_conv_level_response* now, const dv_conv_level_response* next)
-{
-  float a[2], b[2];
-  multiply_nyquist(v, now, a);
-  v->work.a.re[v->partition] = a[0];
-  v->work.a.im[v->partition] = a[1];
-  if (!next) return;
-  multiply_nyquist(v, next, b);
-  v->change.re[v->partition] = b[0] - a[0];
-  v->change.im[v->partition] = b[1] - a[1];
 }
 
 DV_INLINE stereo_bins multiply_group(const level* v, const dv_conv_level_response* r, size_t g)
 {
-  const dv_f8 zero = {0};
-  stereo_bins a = {zero, zero, zero, zero}, b = a;
-  const size_t end = r->count[g] < v->reach ? r->count[g] : v->reach;
-  if (v->quiet < end) {
-    const float* t = r->taps + (r->base[g] + v->quiet) * DV_TAP_FLOATS;
-    const float* x = v->spectra + g * v->slots * DV_INPUT_FLOATS;
-    const size_t slot = v->head + v->quiet, count = end - v->quiet;
-    const size_t straight = slot >= v->slots ? 0 : v->slots - slot < count ? v->slots - slot : count;
-    multiply_run(t, x + slot * DV_INPUT_FLOATS, straight, &a, &b);
-    const size_t wrapped = slot >= v->slots ? slot - v->slots : 0;
-    multiply_run(t + straight * DV_TAP_FLOATS, x + wrapped * DV_INPUT_FLOATS, count - straight, &a, &b);
-  }
-  return (stereo_bins){a.l_re + b.l_re, a.l_im + b.l_im, a.r_re + b.r_re, a.r_im + b.r_im};
+  const size_t end = end_of_group(v, r, g);
+  if (end <= v->quiet) return (stereo_bins){{0}, {0}, {0}, {0}};
+  return r->scale[g] > 0.0f ? multiply_ring(v, r, true, g, end) : multiply_ring(v, r, false, g, end);
 }
 
-/* In a fade the input is still in the nearest cache when the next response meets it. */
-DV_HOT static void multiply_groups(const level* v, const dv_conv_level_response* now,
-                                   const dv_conv_level_response* next, size_t from, size_t to)
+DV_HOT static void multiply_groups(const level* v, const dv_conv_level_response* r, size_t from, size_t to)
 {
   for (size_t g = from; g < to; ++g) {
-    const stereo_bins a = multiply_group(v, now, g);
-    join_group(v->work.a, v->n, g, a.l_re, a.l_im, a.r_re, a.r_im);
-    if (!next) continue;
-    const stereo_bins b = multiply_group(v, next, g);
-    join_group(v->change, v->n, g, b.l_re - a.l_re, b.l_im - a.l_im, b.r_re - a.r_re, b.r_im - a.r_im);
+    fetch_ahead(v, r, g + (to - from));
+    const stereo_bins y = multiply_group(v, r, g);
+    join_group(v->work.a, v->n, g, y.l_re, y.l_im, y.r_re, y.r_im);
   }
-}
-
-static void run_multiply(const dv_conv* c, const level* v, size_t from, size_t to)
-{
-  const dv_conv_level_response *now = response_of(c, v->current, v),
-                               *next = v->job.fading ? response_of(c, v->next, v) : NULL;
-  if (from == 0) multiply_nyquists(v, now, next);
-  multiply_groups(v, now, next, from, to);
-}
-
-DV_INLINE void fade_array(const float* change, float* x, size_t from, size_t to)
-{
-  const dv_f8 half = dv_f8_set(0.5f), quarter = dv_f8_set(0.25f);
-  for (size_t k = from; k < to; k += DV_F8) {
-    const dv_f8 sides = dv_f8_loadu(change + k - 1) + dv_f8_loadu(change + k + 1);
-    dv_f8_store(x + k, dv_f8_load(x + k) + (half * dv_f8_load(change + k) + quarter * sides));
-  }
+  if (to == v->groups) multiply_nyquist(v, r, &v->work.a.re[v->partition], &v->work.a.im[v->partition]);
 }
 
 /* Adds the change times 1/2 + 1/2 cos(2 pi n/N), n being the place in the window: over the window's second half, which
    is heard, that is a fade from 0 to 1.  It takes no transform: on spectra it is a filter of three bins. */
-DV_HOT static void run_fade(const level* v, size_t from, size_t to)
+DV_INLINE dv_f8 faded(dv_f8 playing, dv_f8 before, dv_f8 change, dv_f8 after)
 {
-  if (from == 0) {
-    v->change.re[-1] = v->change.re[v->n - 1];
-    v->change.im[-1] = v->change.im[v->n - 1];
-    v->change.re[v->n] = v->change.re[0];
-    v->change.im[v->n] = v->change.im[0];
+  const dv_f8 lower = __builtin_shufflevector(before, change, 7, 8, 9, 10, 11, 12, 13, 14);
+  const dv_f8 upper = __builtin_shufflevector(change, after, 1, 2, 3, 4, 5, 6, 7, 8);
+  return playing + (0.5f * change + 0.25f * (lower + upper));
+}
+
+DV_INLINE void join_faded(const level* v, size_t g, const fade_state* f, const stereo_bins* after)
+{
+  join_group(v->work.a, v->n, g, faded(f->playing.l_re, f->before.l_re, f->change.l_re, after->l_re),
+             faded(f->playing.l_im, f->before.l_im, f->change.l_im, after->l_im),
+             faded(f->playing.r_re, f->before.r_re, f->change.r_re, after->r_re),
+             faded(f->playing.r_im, f->before.r_im, f->change.r_im, after->r_im));
+}
+
+/* The last lane is bin -1, the conjugate of bin 1. */
+DV_INLINE stereo_bins below_zero(const stereo_bins* x)
+{
+  return (stereo_bins){__builtin_shufflevector(x->l_re, x->l_re, 0, 0, 0, 0, 0, 0, 0, 1),
+                       -__builtin_shufflevector(x->l_im, x->l_im, 0, 0, 0, 0, 0, 0, 0, 1),
+                       __builtin_shufflevector(x->r_re, x->r_re, 0, 0, 0, 0, 0, 0, 0, 1),
+                       -__builtin_shufflevector(x->r_im, x->r_im, 0, 0, 0, 0, 0, 0, 0, 1)};
+}
+
+/* The last group, and bin P, whose neighbours are each other's conjugates. */
+DV_INLINE void end_fade(const level* v, const dv_conv_level_response* now, const dv_conv_level_response* next)
+{
+  float a[2], b[2];
+  multiply_nyquist(v, now, &a[0], &a[1]);
+  multiply_nyquist(v, next, &b[0], &b[1]);
+  const stereo_bins top = {{b[0] - a[0]}, {0}, {b[1] - a[1]}, {0}};
+  join_faded(v, v->groups - 1, v->fade, &top);
+  v->work.a.re[v->partition] = a[0] + 0.5f * (top.l_re[0] + v->fade->change.l_re[DV_F8 - 1]);
+  v->work.a.im[v->partition] = a[1] + 0.5f * (top.r_re[0] + v->fade->change.r_re[DV_F8 - 1]);
+}
+
+/* The input is still in the nearest cache when the next response meets it.  A group is joined when the one above it is
+   known. */
+DV_HOT static void multiply_fading(const level* v, const dv_conv_level_response* now,
+                                   const dv_conv_level_response* next, size_t from, size_t to)
+{
+  fade_state f = *v->fade;
+  for (size_t g = from; g < to; ++g) {
+    fetch_ahead(v, now, g + (to - from));
+    fetch_ahead(v, next, g + (to - from));
+    const stereo_bins a = multiply_group(v, now, g), b = multiply_group(v, next, g);
+    const stereo_bins change = {b.l_re - a.l_re, b.l_im - a.l_im, b.r_re - a.r_re, b.r_im - a.r_im};
+    if (g > 0) join_faded(v, g - 1, &f, &change);
+    f = (fade_state){g > 0 ? f.change : below_zero(&change), change, a};
   }
-  fade_array(v->change.re, v->work.a.re, from * DV_F8, to * DV_F8);
-  fade_array(v->change.im, v->work.a.im, from * DV_F8, to * DV_F8);
+  *v->fade = f;
+  if (to == v->groups) end_fade(v, now, next);
+}
+
+static void run_multiply(const dv_conv* c, const level* v, size_t from, size_t to)
+{
+  const dv_conv_level_response* now = response_of(c, v->current, v);
+  if (v->job.fading) multiply_fading(v, now, response_of(c, v->next, v), from, to);
+  else multiply_groups(v, now, from, to);
 }
 
 static void run(const dv_conv* c, const level* v, const conv_step* s, size_t from, size_t to)
@@ -416,36 +522,32 @@ static void run(const dv_conv* c, const level* v, const conv_step* s, size_t fro
   case INVERSE: run_fft(c, v, s, from, to); break;
   case SPLIT: run_split(v, from, to); break;
   case MULTIPLY: run_multiply(c, v, from, to); break;
-  case FADE: run_fade(v, from, to); break;
   }
 }
 
 /* ---- scheduling ------------------------------------------------------------------------------------------ */
 
-/* Partitions of a group that meet input. */
-static size_t product_count(const level* v, const dv_conv_level_response* r, size_t group)
+/* Cost of a group's partitions that meet input, in cache lines. */
+static size_t group_lines(const level* v, const dv_conv_level_response* r, size_t group)
 {
-  const size_t end = r->count[group] < v->reach ? r->count[group] : v->reach;
-  return end > v->quiet ? end - v->quiet : 0;
+  const size_t end = end_of_group(v, r, group);
+  return end > v->quiet ? (end - v->quiet) * dv_product_lines(r, group) : 0;
 }
 
 /* The same of all groups. */
-static size_t product_sum(const level* v, const dv_conv_level_response* r)
+static size_t all_lines(const level* v, const dv_conv_level_response* r)
 {
   const size_t end = r->longest < v->reach ? r->longest : v->reach;
   return end > v->quiet ? r->sum[end] - r->sum[v->quiet] : 0;
 }
 
-static bool skipped(const level* v, const conv_step* s) { return s->phase == FADE && !v->job.fading; }
-
 static size_t total_cost(const dv_conv* c, const level* v)
 {
-  size_t products = product_sum(v, response_of(c, v->current, v)), cost = 0;
-  if (v->job.fading) products += product_sum(v, response_of(c, v->next, v));
+  size_t lines = all_lines(v, response_of(c, v->current, v)), cost = 0;
+  if (v->job.fading) lines += all_lines(v, response_of(c, v->next, v));
   for (const conv_step* s = v->step + v->job.step; s < v->step + v->job.end; ++s) {
-    if (skipped(v, s)) continue;
     cost += s->items * s->cost;
-    if (s->phase == MULTIPLY) cost += products * v->product_cost;
+    if (s->phase == MULTIPLY) cost += lines * v->line_cost;
   }
   return cost;
 }
@@ -506,8 +608,8 @@ static size_t affordable(const dv_conv* c, const level* v, const conv_step* s, s
   if (s->phase == MULTIPLY) {
     const dv_conv_level_response *now = response_of(c, v->current, v), *next = response_of(c, v->next, v);
     do {
-      const size_t products = product_count(v, now, to) + (v->job.fading ? product_count(v, next, to) : 0);
-      spent += s->cost + v->product_cost * products;
+      const size_t lines = group_lines(v, now, to) + (v->job.fading ? group_lines(v, next, to) : 0);
+      spent += s->cost + v->line_cost * lines;
     } while (++to < s->items && spent < *budget);
   } else {
     const size_t count = (*budget + s->cost - 1) / s->cost;
@@ -518,14 +620,12 @@ static size_t affordable(const dv_conv* c, const level* v, const conv_step* s, s
   return to;
 }
 
-/* Ends a step: the next one that is not skipped, or the job. */
+/* Ends a step, and with the last one the job. */
 static void end_step(level* v)
 {
   job* j = &v->job;
   j->item = 0;
-  do ++j->step;
-  while (j->step < j->end && skipped(v, &v->step[j->step]));
-  if (j->step < j->end) return;
+  if (++j->step < j->end) return;
   j->active = false;
   v->current = v->next;
 }

@@ -46,7 +46,8 @@ typedef struct dv_conv_response dv_conv_response;
 
 /* h[out][in]: `length` taps each.  Spectral content whose energy sums to at most `budget` times that of the
    whole response is dropped, band by band: where a band has decayed, and beyond the layout's end.
-   1e-11 leaves an error of -110 dB.  Not real-time safe.  NULL when out of memory. */
+   1e-11 leaves an error of -110 dB.  Bands that can be rounded to 16 bits for a tenth of that are.  Not real-time safe.
+   NULL when out of memory. */
 dv_conv_response* dv_conv_response_new(const dv_conv_layout* layout, const float* const h[2][2], size_t length,
                                        double budget);
 void dv_conv_response_free(dv_conv_response* response);

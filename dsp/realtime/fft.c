@@ -5,13 +5,13 @@
 
 #include <math.h>
 
-enum { MAX_STEPS = 20 };
+enum { MAX_STEPS = 20, LEAPING = 64 /* s of the second pass */ };
 
 /* One pass of the Stockham recursion: n points left in each of s interleaved subsequences. */
 typedef struct {
   enum { RADIX8, RADIX4, CLOSING } kind; /* closing: radix 8 across the lanes */
   size_t n, s;
-  const float* twiddles; /* per p: w^0 .. w^(radix-1), re and then im; closing: per item 8 vectors re, 8 im */
+  const float* twiddles; /* per p: w^0 .. w^(radix-1), re and then im; closing: vectors, re and then im */
 } fft_step;
 
 struct dv_rt_fft {
@@ -34,23 +34,27 @@ static float* fill_twiddles(float* t, size_t n, size_t radix)
   return t;
 }
 
-/* Lane q of output index k of the subsequences is turned by e^{-i 2 pi q k/N}. */
-static void fill_closing(float* t, size_t n)
+/* Vector v has lane q turned by e^{-i 2 pi q step v/N}. */
+static float* fill_lanes(float* t, size_t n, size_t vectors, size_t step)
 {
-  for (size_t k = 0; k < n / DV_F8; ++k)
+  for (size_t v = 0; v < vectors; ++v, t += 2 * DV_F8)
     for (size_t q = 0; q < DV_F8; ++q) {
-      const double w = -2.0 * M_PI * (double)(k * q) / (double)n;
-      float* row = t + k / DV_F8 * 128 + k % DV_F8 * DV_F8;
-      row[q] = (float)cos(w);
-      row[64 + q] = (float)sin(w);
+      const double w = -2.0 * M_PI * (double)(q * step * v) / (double)n;
+      t[q] = (float)cos(w);
+      t[DV_F8 + q] = (float)sin(w);
     }
+  return t;
 }
+
+/* Lane q of output index k of the subsequences is turned by e^{-i 2 pi q k/N}: by what row k mod 8 needs, then by what
+   the item needs, for one table of all k would fill the caches. */
+static float* fill_closing(float* t, size_t n) { return fill_lanes(fill_lanes(t, n, DV_F8, 1), n, n / 64, DV_F8); }
 
 dv_rt_fft* dv_rt_fft_new(size_t n)
 {
   if (n < 64 || (n & (n - 1))) return NULL;
   dv_rt_fft* fft = calloc(1, sizeof *fft);
-  float* t = dv_floats_new(3 * n); /* closing 2 N, the others less than N/2 together */
+  float* t = dv_floats_new(n + 128); /* closing 128 and N/4, the others less than N/2 together */
   if (!fft || !t) {
     free(fft);
     free(t);
@@ -58,9 +62,8 @@ dv_rt_fft* dv_rt_fft_new(size_t n)
   }
   fft->n = n;
   fft->tables = t;
-  fill_closing(t, n); /* first: its vectors must be aligned */
   const fft_step closing = {CLOSING, DV_F8, n / DV_F8, t};
-  t += 2 * n;
+  t = fill_closing(t, n); /* first: its vectors must be aligned */
   for (size_t left = n / DV_F8, s = DV_F8; left > 1;) {
     /* radix 8 means fewer passes through memory; 16 is better cut in 4 and 4 than in 8 and 2 */
     const size_t radix = left == 4 || left == 16 ? 4 : 8;
@@ -89,9 +92,9 @@ size_t dv_rt_fft_items(const dv_rt_fft* fft, int step) { return fft->n / DV_F8 /
 unsigned dv_rt_fft_item_cost(const dv_rt_fft* fft, int step)
 {
   switch (fft->step[step].kind) {
-  case RADIX8: return 60;
-  case RADIX4: return 20;
-  default: return 90;
+  case RADIX8: return 52;
+  case RADIX4: return 17;
+  default: return 58;
   }
 }
 
@@ -189,6 +192,15 @@ DV_INLINE void twiddles4(const float* t, c8 w[8])
   w[3] = (c8){LANE(both, 3), LANE(both, 7)};
 }
 
+/* The second pass leaps from line to line of what it writes, so that the processor does not foresee the next ones. */
+DV_INLINE void announce(dv_rt_complex y, size_t at, size_t stride, size_t count)
+{
+  for (size_t k = 0; k < count; ++k) {
+    __builtin_prefetch(y.re + at + k * stride, 1);
+    __builtin_prefetch(y.im + at + k * stride, 1);
+  }
+}
+
 /* radix is a compile-time constant.  The copy of the pointers tells the compiler that no store changes them. */
 DV_INLINE void pass(const fft_step* f, size_t radix, const streams* in, dv_rt_complex y, size_t from, size_t to)
 {
@@ -200,20 +212,28 @@ DV_INLINE void pass(const fft_step* f, size_t radix, const streams* in, dv_rt_co
     c8 w[8];
     if (radix == 8) twiddles8(f->twiddles + 16 * p, w);
     else twiddles4(f->twiddles + 8 * p, w);
-    for (size_t i = q; i < q + run; ++i)
+    for (size_t i = q; i < q + run; ++i) {
+      if (s == LEAPING && i % 2 == 0) announce(y, (p + 1) * radix * s + i * DV_F8, s, radix);
       if (radix == 8) radix8_item(&x, y, p * s + i * DV_F8, 8 * p * s + i * DV_F8, s, w);
       else radix4_item(&x, y, p * s + i * DV_F8, 4 * p * s + i * DV_F8, s, w);
+    }
     left -= run;
   }
+}
+
+DV_INLINE c8 twiddle(const fft_step* closing, size_t vector)
+{
+  const float* t = closing->twiddles + vector * 2 * DV_F8;
+  return (c8){dv_f8_load(t), dv_f8_load(t + DV_F8)};
 }
 
 /* Eight spectra values of each of the eight subsequences -> z[k]: eight values of the k-th eighth of the result. */
 DV_INLINE void close_item(const fft_step* f, dv_rt_complex x, size_t item, c8 z[8])
 {
-  const float* w = f->twiddles + item * 128;
+  const c8 turn = twiddle(f, DV_F8 + item);
   dv_f8 re[8], im[8];
   for (size_t r = 0; r < 8; ++r) {
-    const c8 v = c8_mul(c8_load(x, item * 64 + r * 8), dv_f8_load(w + r * 8), dv_f8_load(w + 64 + r * 8));
+    const c8 v = c8_turn(c8_turn(c8_load(x, item * 64 + r * 8), twiddle(f, r)), turn);
     re[r] = v.re;
     im[r] = v.im;
   }

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsp/realtime/partitions.h"
 
+#include <float.h>
+#include <math.h>
+
 enum { GROWTH = 4 }; /* of the partitions from level to level */
+
+static const double ROUNDING = 0.1; /* energy of rounding to 16 bits, next to what is dropped */
 
 void dv_conv_layout_init(dv_conv_layout* layout, size_t first, size_t length)
 {
@@ -38,8 +43,8 @@ static void copy_taps(const float* h, size_t from, size_t to, size_t length, siz
 
 /* Spectra of one partition's taps from .. to-1 from one input, both outputs. */
 DV_HOT static void partition_spectrum(const dv_rt_fft* fft, dv_conv_workspace* w, const float* left, const float* right,
-                                      size_t from, size_t to, size_t length, dv_conv_level_response* r, size_t index,
-                                      size_t stride, int input)
+                                      size_t from, size_t to, size_t length, dv_conv_level_response* r, float* spectra,
+                                      size_t index, size_t stride, int input)
 {
   const size_t n = dv_rt_fft_size(fft);
   copy_taps(left, from, to, length, n, w->a.re);
@@ -52,7 +57,7 @@ DV_HOT static void partition_spectrum(const dv_rt_fft* fft, dv_conv_workspace* w
   for (size_t g = 0; g < r->groups; ++g) {
     _Alignas(32) float rows[DV_INPUT_FLOATS];
     dv_split_group(z, n, g, rows);
-    float* out = r->taps + (g * stride + index) * DV_TAP_FLOATS;
+    float* out = spectra + (g * stride + index) * DV_TAP_FLOATS;
     for (size_t i = 0; i < 2 * DV_F8; ++i) {
       out[input * 2 * DV_F8 + (int)i] = rows[i] * scale;                   /* to the left */
       out[(input + 2) * 2 * DV_F8 + (int)i] = rows[2 * DV_F8 + i] * scale; /* to the right */
@@ -62,28 +67,60 @@ DV_HOT static void partition_spectrum(const dv_rt_fft* fft, dv_conv_workspace* w
   r->nyquist[4 * index + 2 + (size_t)input] = z.im[n / 2] * 2.0f * scale;
 }
 
-/* Keeps of each group the partitions before its remaining energy falls below `limit`, packed. */
-static void pack_groups(dv_conv_level_response* r, size_t stride, double limit)
+/* Partitions of a group before its remaining energy falls below `limit`. */
+static size_t count_partitions(const float* spectra, size_t count, double limit)
 {
-  size_t used = 0;
-  for (size_t g = 0; g < r->groups; ++g) {
-    float* taps = r->taps + g * stride * DV_TAP_FLOATS;
-    double rest = 0.0;
-    size_t count = stride;
-    for (; count > 0; --count) {
-      const float* t = taps + (count - 1) * DV_TAP_FLOATS;
-      for (int i = 0; i < DV_TAP_FLOATS; ++i) rest += (double)t[i] * (double)t[i];
-      if (!(rest <= limit)) break;
-    }
-    memmove(r->taps + used * DV_TAP_FLOATS, taps, count * DV_TAP_FLOATS * sizeof *taps);
-    r->base[g] = used;
-    r->count[g] = (uint32_t)count;
-    if (r->longest < count) r->longest = (uint32_t)count;
-    used += count;
+  double rest = 0.0;
+  for (; count > 0; --count) {
+    const float* t = spectra + (count - 1) * DV_TAP_FLOATS;
+    for (int i = 0; i < DV_TAP_FLOATS; ++i) rest += (double)t[i] * (double)t[i];
+    if (!(rest <= limit)) break;
   }
-  for (size_t g = 0; g < r->groups; ++g)
-    for (size_t p = 0; p < r->count[g]; ++p) ++r->sum[p + 1];
+  return count;
+}
+
+/* Scale with which a group fits into 16 bits; 0 where rounding would add more energy than `limit`. */
+static float scale_of_shorts(const float* spectra, size_t count, double limit)
+{
+  const float scale = dv_peak(spectra, count * DV_TAP_FLOATS) / INT16_MAX;
+  const double noise = (double)(count * DV_TAP_FLOATS) * (double)scale * (double)scale / 12.0;
+  return scale >= FLT_MIN && noise <= limit ? scale : 0.0f;
+}
+
+/* Decides what is kept of each group, and how.  Returns the memory it takes, in units. */
+static size_t plan_groups(dv_conv_level_response* r, const float* spectra, size_t stride, double limit)
+{
+  size_t units = 0;
+  for (size_t g = 0; g < r->groups; ++g) {
+    const float* group = spectra + g * stride * DV_TAP_FLOATS;
+    const size_t count = count_partitions(group, stride, limit);
+    r->count[g] = (uint32_t)count;
+    r->scale[g] = scale_of_shorts(group, count, ROUNDING * limit);
+    r->base[g] = units;
+    if (r->longest < count) r->longest = (uint32_t)count;
+    units += count * (r->scale[g] > 0.0f ? DV_UNITS_OF_SHORTS : DV_UNITS_OF_FLOATS);
+    for (size_t p = 0; p < count; ++p) r->sum[p + 1] += dv_product_lines(r, g);
+  }
   for (size_t p = 0; p < r->longest; ++p) r->sum[p + 1] += r->sum[p];
+  return units;
+}
+
+static void copy_group(dv_conv_level_response* r, size_t g, const float* spectra)
+{
+  const size_t count = r->count[g] * DV_TAP_FLOATS;
+  char* out = r->taps + r->base[g] * DV_UNIT_BYTES;
+  if (r->scale[g] > 0.0f) {
+    int16_t* taps = (int16_t*)(void*)out;
+    const float inverse = 1.0f / r->scale[g];
+    for (size_t i = 0; i < count; ++i) taps[i] = (int16_t)lrintf(spectra[i] * inverse);
+  } else memcpy(out, spectra, count * sizeof *spectra);
+}
+
+static bool pack_groups(dv_conv_level_response* r, const float* spectra, size_t stride, double limit)
+{
+  r->taps = (char*)dv_floats_new(plan_groups(r, spectra, stride, limit) * DV_UNIT_BYTES / sizeof(float));
+  for (size_t g = 0; g < r->groups && r->taps; ++g) copy_group(r, g, spectra + g * stride * DV_TAP_FLOATS);
+  return r->taps;
 }
 
 static bool level_response_init(dv_conv_level_response* r, const dv_conv_layout* layout, int l,
@@ -96,28 +133,26 @@ static bool level_response_init(dv_conv_level_response* r, const dv_conv_layout*
   r->count = calloc(r->groups, sizeof *r->count);
   r->base = calloc(r->groups, sizeof *r->base);
   r->sum = calloc(count + 1, sizeof *r->sum);
-  r->taps = dv_floats_new(r->groups * count * DV_TAP_FLOATS);
+  r->scale = calloc(r->groups, sizeof *r->scale);
   r->nyquist = dv_floats_new(4 * count);
+  float* spectra = dv_floats_new(r->groups * count * DV_TAP_FLOATS);
   dv_rt_fft* fft = dv_rt_fft_new(n);
   dv_conv_workspace w = {0};
-  const bool ok = r->count && r->base && r->sum && r->taps && r->nyquist && fft && dv_conv_workspace_new(&w, n);
+  bool ok = r->count && r->base && r->sum && r->scale && r->nyquist && spectra && fft && dv_conv_workspace_new(&w, n);
   if (ok) {
     for (size_t p = 0; p < count; ++p) {
       const size_t from = v->offset + p * v->partition;
       const size_t to = from + v->partition < end ? from + v->partition : end;
-      for (int in = 0; in < 2; ++in) partition_spectrum(fft, &w, h[0][in], h[1][in], from, to, length, r, p, count, in);
+      for (int in = 0; in < 2; ++in)
+        partition_spectrum(fft, &w, h[0][in], h[1][in], from, to, length, r, spectra, p, count, in);
     }
     /* taps are H/2N on P = N/2 of N bins, so their energy is that of the response over 16 P */
-    pack_groups(r, count, limit / (16.0 * (double)v->partition) / (double)r->groups);
-    const size_t used = r->sum[r->longest] * DV_TAP_FLOATS;
-    float* packed = dv_floats_new(used);
-    if (packed) memcpy(packed, r->taps, used * sizeof *packed);
-    free(r->taps);
-    r->taps = packed;
+    ok = pack_groups(r, spectra, count, limit / (16.0 * (double)v->partition) / (double)r->groups);
   }
   dv_rt_fft_free(fft);
   free(w.memory);
-  return ok && r->taps;
+  free(spectra);
+  return ok;
 }
 
 /* Length after which the rest of all four holds at most `limit` energy; *total receives that of the whole. */
@@ -157,6 +192,7 @@ void dv_conv_response_free(dv_conv_response* response)
     free(response->level[l].count);
     free(response->level[l].base);
     free(response->level[l].sum);
+    free(response->level[l].scale);
     free(response->level[l].taps);
     free(response->level[l].nyquist);
   }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Private: how the convolver's spectra lie in memory, shared by what makes a response and what plays it.
  *
- * Spectra are kept in groups of eight bins, group by group, so that multiplying a group by all its
- * partitions reads memory in one direction and sums in registers:
+ * Spectra are kept in groups of eight bins; a group is multiplied by all its partitions, which sums in registers.
+ * Groups follow each other, so that every slot of the input and the response as a whole are read in one direction:
  *
- *   input    [group][slot][row][lane], rows L re, L im, R re, R im
+ *   input    [slot][group][row][lane], rows L re, L im, R re, R im
  *   response [group][partition][row][lane], rows LL re, LL im, LR, RL, RR (out, in)
  *
- * Bin P, which is real, has arrays of its own. */
+ * A response is too long for any cache, and multiplying it costs the time that it takes to read.  Groups that are far
+ * below the whole are therefore kept as integers of 16 bits, with one scale for each group.  Bin P, which is real,
+ * has arrays of its own. */
 #ifndef DIFFVOX_RT_PARTITIONS_H
 #define DIFFVOX_RT_PARTITIONS_H
 
@@ -17,15 +19,25 @@
 
 enum { DV_INPUT_FLOATS = 4 * DV_F8, DV_TAP_FLOATS = 8 * DV_F8 };
 
+/* Memory that a partition of a group takes, in units of 16-bit taps. */
+enum { DV_UNITS_OF_FLOATS = 2, DV_UNITS_OF_SHORTS = 1, DV_UNIT_BYTES = DV_TAP_FLOATS * (int)sizeof(int16_t) };
+
 typedef struct {
   size_t groups;
   uint32_t* count; /* partitions in use, per group */
-  size_t* base;    /* index of a group's first partition in taps */
-  size_t* sum;     /* sum[p]: partitions before the p-th that are in use, over all groups; p <= longest */
+  float* scale;    /* of 16-bit taps; 0: they are floats */
+  size_t* base;    /* unit at which a group's first partition begins */
+  size_t* sum;     /* sum[p]: cache lines of the partitions before the p-th, over all groups; p <= longest */
   uint32_t longest;
-  float* taps;
+  char* taps;
   float* nyquist; /* [partition][LL, LR, RL, RR] */
 } dv_conv_level_response;
+
+/* Cache lines that multiplying a partition of a group reads, input included. */
+DV_INLINE size_t dv_product_lines(const dv_conv_level_response* r, size_t group)
+{
+  return r->scale[group] > 0.0f ? 4 : 6;
+}
 
 struct dv_conv_response {
   dv_conv_layout layout;

@@ -10,6 +10,7 @@
 
 enum {
   MAX_STAGES = 40, /* echoes of 100 ms within 4 s */
+  OCTETS = MAX_STAGES / DV_OCTET,
   HALF_TAPS = DV_FIR_TAPS / 2,
   SPAN = DV_QUANTUM + DV_FIR_TAPS /* samples one quantum's interpolation reads, and one more */
 };
@@ -39,17 +40,18 @@ struct dv_pingpong {
   bool wide; /* the processor's vectors, see dv_fir_wide */
   stage stage[MAX_STAGES];
   float echo[MAX_STAGES][DV_QUANTUM];
-  dv_octet_state lowpass[MAX_STAGES / DV_OCTET];
+  dv_octet_state lowpass[OCTETS];
   int active; /* stages in use */
   reader reader[2];
   int current; /* of reader; the other fades in */
   double target_delay;
   bool target_closed;
-  int fade, fade_quanta;    /* quanta done, -1: no fade */
-  bool hold;                /* no new fade to another delay time */
-  float weight[DV_QUANTUM]; /* of the other reader in the running quantum */
-  int64_t time;             /* samples written */
-  int64_t quiet;            /* samples since anything but zero was written or read */
+  int fade, fade_quanta;            /* quanta done, -1: no fade; quanta that one octet of stages takes */
+  int turns;                        /* octets that fade one after the other; 1: all stages at once */
+  bool hold;                        /* no new fade to another delay time */
+  float weight[OCTETS][DV_QUANTUM]; /* of the other reader in the running quantum */
+  int64_t time;                     /* samples written */
+  int64_t quiet;                    /* samples since anything but zero was written or read */
 };
 
 /* Stage k is in use only while k T <= 4 s. */
@@ -138,14 +140,19 @@ static bool loop_may_close(double loop_gain, int echoes, double level)
   return loop_gain <= MAX_LOOP_GAIN && level * pow(loop_gain, echoes) <= MAX_LEFT_OVER;
 }
 
+static int stage_count(double delay, bool closed, double rate_hz)
+{
+  const int echoes = echo_count(delay, rate_hz);
+  return closed ? 2 : echoes < MAX_STAGES ? echoes : MAX_STAGES;
+}
+
 static void reader_set(reader* r, double delay, bool closed, double rate_hz)
 {
   r->delay = delay;
   r->closed = closed;
   r->whole = (int)floor(delay);
   interpolator(delay - r->whole, r->taps);
-  const int echoes = echo_count(delay, rate_hz);
-  r->stages = closed ? 2 : echoes < MAX_STAGES ? echoes : MAX_STAGES;
+  r->stages = stage_count(delay, closed, rate_hz);
 }
 
 static bool reader_is(const dv_pingpong* pp, const reader* r)
@@ -170,7 +177,19 @@ void dv_pingpong_set(dv_pingpong* pp, const dv_delay_params* p, dv_controls* c)
 
 void dv_pingpong_hold(dv_pingpong* pp, bool hold) { pp->hold = hold; }
 
-size_t dv_pingpong_fade_frames(const dv_pingpong* pp) { return (size_t)pp->fade_quanta * DV_QUANTUM; }
+/* The stages of an open loop are many, and reading all of them at two places is dear: octets take turns. */
+static int count_turns(const dv_pingpong* pp)
+{
+  const reader* now = &pp->reader[pp->current];
+  if (now->closed || pp->target_closed) return 1;
+  const int next = stage_count(pp->target_delay, false, pp->rate_hz), most = now->stages > next ? now->stages : next;
+  return (most + DV_OCTET - 1) / DV_OCTET;
+}
+
+size_t dv_pingpong_fade_frames(const dv_pingpong* pp)
+{
+  return (size_t)(count_turns(pp) * pp->fade_quanta) * DV_QUANTUM;
+}
 
 /* ---- stages ------------------------------------------------------------------------------------------------ */
 
@@ -199,9 +218,15 @@ void dv_pingpong_reset(dv_pingpong* pp)
   pp->quiet = INT64_MAX / 2;
 }
 
+/* Of an octet's crossfade: below 0 it has not begun, from fade_quanta on it is over. */
+static int quanta_done(const dv_pingpong* pp, int octet)
+{
+  return pp->fade < 0 || pp->turns == 1 ? pp->fade : pp->fade - octet * pp->fade_quanta;
+}
+
 static void advance_fade(dv_pingpong* pp)
 {
-  if (pp->fade >= 0 && ++pp->fade == pp->fade_quanta) {
+  if (pp->fade >= 0 && ++pp->fade == pp->turns * pp->fade_quanta) {
     pp->fade = -1;
     pp->current = 1 - pp->current;
     set_active(pp, pp->reader[pp->current].stages);
@@ -211,11 +236,17 @@ static void advance_fade(dv_pingpong* pp)
   if (pp->fade < 0 && !waits && !reader_is(pp, now)) {
     reader* next = &pp->reader[1 - pp->current];
     reader_set(next, pp->target_delay, pp->target_closed, pp->rate_hz);
+    pp->turns = count_turns(pp);
     if (next->stages > pp->active) set_active(pp, next->stages);
     pp->fade = 0;
   }
-  for (int i = 0; i < DV_QUANTUM; ++i)
-    pp->weight[i] = pp->fade < 0 ? 0.0f : dv_fade_weight(pp->fade, pp->fade_quanta, i);
+  for (int octet = 0; octet < OCTETS; ++octet) {
+    const int done = quanta_done(pp, octet);
+    for (int i = 0; i < DV_QUANTUM; ++i)
+      pp->weight[octet][i] = done < 0                  ? 0.0f
+                             : done >= pp->fade_quanta ? 1.0f
+                                                       : dv_fade_weight(done, pp->fade_quanta, i);
+  }
 }
 
 DV_INLINE float at_sample(const dv_controls* c, dv_control which, int i)
@@ -250,9 +281,9 @@ DV_HOT void dv_pingpong_write(dv_pingpong* pp, const dv_controls* c, const float
     const float* echo = pp->echo[k ? k - 1 : 1];
     for (int i = 0; i < DV_QUANTUM; ++i) line[i] = audible(feedback[i] * echo[i]);
     if (k == 0)
-      for (int i = 0; i < DV_QUANTUM; ++i) line[i] = e[i] + (closed + change * pp->weight[i]) * line[i];
+      for (int i = 0; i < DV_QUANTUM; ++i) line[i] = e[i] + (closed + change * pp->weight[0][i]) * line[i];
     if (k >= in_use) /* comes into use, in the middle of a wave */
-      for (int i = 0; i < DV_QUANTUM; ++i) line[i] *= pp->weight[i];
+      for (int i = 0; i < DV_QUANTUM; ++i) line[i] *= pp->weight[k / DV_OCTET][i];
     memcpy(s->line + (size_t)pp->time % s->length, line, sizeof line);
     float* next = s->line + (size_t)(pp->time + DV_QUANTUM) % s->length;
     for (int i = 0; i < DV_QUANTUM; i += 16) __builtin_prefetch(next + i, 1);
@@ -312,14 +343,17 @@ DV_INLINE void read_fading(dv_pingpong* pp, int k)
 {
   const stage* const s[2] = {&pp->stage[k], &pp->stage[k]};
   const reader* const r[2] = {&pp->reader[pp->current], &pp->reader[1 - pp->current]};
+  const int done = quanta_done(pp, k / DV_OCTET);
+  const bool reads[2] = {k < r[0]->stages && done < pp->fade_quanta, k < r[1]->stages && done >= 0};
+  const float* weight = pp->weight[k / DV_OCTET];
   float next[DV_QUANTUM] = {0}, *const out[2] = {pp->echo[k], next};
   memset(out[0], 0, sizeof next);
-  if (k < r[0]->stages && k < r[1]->stages) {
+  if (reads[0] && reads[1]) {
     interpolate(pp, s, r, out);
   } else
     for (int i = 0; i < 2; ++i)
-      if (k < r[i]->stages) interpolate_one(pp, s[i], r[i], out[i]);
-  for (int i = 0; i < DV_QUANTUM; ++i) out[0][i] += pp->weight[i] * (next[i] - out[0][i]);
+      if (reads[i]) interpolate_one(pp, s[i], r[i], out[i]);
+  for (int i = 0; i < DV_QUANTUM; ++i) out[0][i] += weight[i] * (next[i] - out[0][i]);
 }
 
 DV_HOT static void read_stages(dv_pingpong* pp)

@@ -9,7 +9,8 @@
  * again and ends where it ends.
  *
  * T is fractional: each stage reads its line through a windowed-sinc interpolator.  A change of T, or from a
- * closed to an open loop, crossfades between two reading points. */
+ * closed to an open loop, crossfades between two reading points; a change of an open loop's T one octet of stages after
+ * the other, for reading all of them twice is dear. */
 #ifndef DIFFVOX_RT_PINGPONG_H
 #define DIFFVOX_RT_PINGPONG_H
 
@@ -34,7 +35,7 @@ DV_REALTIME void dv_pingpong_set(dv_pingpong* pp, const dv_delay_params* p, dv_c
    opened or closed does not wait. */
 DV_REALTIME void dv_pingpong_hold(dv_pingpong* pp, bool hold);
 
-/* Frames a crossfade takes. */
+/* Frames that a crossfade to the delay time set last takes. */
 DV_REALTIME size_t dv_pingpong_fade_frames(const dv_pingpong* pp);
 
 /* Takes e of the quantum that ends; call before the controls advance. */

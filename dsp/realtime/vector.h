@@ -7,11 +7,13 @@
 #include "dsp/simd.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { DV_F8 = 8 };
 typedef float dv_f8 __attribute__((vector_size(32), may_alias));
+typedef int16_t dv_s8 __attribute__((vector_size(16), may_alias));
 typedef float dv_f8_anywhere __attribute__((vector_size(32), may_alias, aligned(4)));
 
 /* Two doubles: a stereo pair of recursions. */

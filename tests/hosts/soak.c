@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The cost of a block over minutes of playing, with automation and preset changes.  A benchmark, never a test.
  *
- *   soak BUNDLES [--presets BUNDLE] [--minutes M] [--block FRAMES] [--repeats R] [--automation glides|jumps]
+ *   soak BUNDLES [--presets BUNDLE] [--minutes M] [--from M] [--block FRAMES] [--repeats R] [--automation glides|jumps]
  *
  * Noise at -20 dBFS, 48 kHz, as fast as it goes.  One port after the other is automated over its whole range, and every
  * 5 s a preset is loaded; that, and what the plugin asks its worker for, is computed by another thread, on another
  * processor as in hosts, while the audio thread waits.  So R sessions (5) do the same block by block, and the cheapest
  * time of each block is its cost: what the machine did beside it, another thing each time, does not count.  Prints the
- * median, the 99.99th percentile and the worst of these costs, and what the worst blocks coincided with. */
+ * median, the 99.99th percentile and the worst of these costs, and what the worst blocks coincided with.  With --from
+ * the minutes before are passed over: their automation and presets happen, but are not played. */
 #include "hosts/host.h"
 #include "support/dv_test.h"
 
@@ -58,6 +59,8 @@ static void pin(unsigned processor)
   sched_setaffinity(0, sizeof set, &set);
 }
 
+static void load_next(session* s) { dv_host_load_preset(s->host, s->presets++ % dv_host_preset_count(s->host->world)); }
+
 /* Everything that is not the audio thread. */
 static void* other_thread(void* context)
 {
@@ -68,7 +71,7 @@ static void* other_thread(void* context)
       sched_yield();
       continue;
     }
-    if (r == LOAD_PRESET_AND_WORK) dv_host_load_preset(s->host, s->presets++ % dv_host_preset_count(s->host->world));
+    if (r == LOAD_PRESET_AND_WORK) load_next(s);
     dv_host_work(s->host);
     s->asks = IDLE;
   }
@@ -115,8 +118,8 @@ static void automate(session* s, automation* a, size_t block, bool jumps, char e
   snprintf(event, 64, "%s", s->ports[a->port].symbol);
 }
 
-/* Lowers the rows' times to those of one more pass. */
-static void play(session* s, bool jumps, size_t frames, block_row* rows, size_t count)
+/* Lowers the times of the rows from `first` on to those of one more pass. */
+static void play(session* s, bool jumps, size_t frames, block_row* rows, size_t first, size_t count)
 {
   static float in[DV_HOST_MAX_BLOCK], left[DV_HOST_MAX_BLOCK], right[DV_HOST_MAX_BLOCK];
   const size_t per_preset = (size_t)PRESET_EVERY_S * RATE / frames + 1, per_work = RATE / 10 / frames + 1;
@@ -129,9 +132,13 @@ static void play(session* s, bool jumps, size_t frames, block_row* rows, size_t 
   for (size_t k = 0; k < count; ++k) {
     block_row* r = &rows[k];
     r->block = k;
-    for (size_t i = 0; i < frames; ++i) in[i] = (float)(0.17 * dv_rand(&signal));
     automate(s, &a, k, jumps, r->event);
     const bool load = k % per_preset == per_preset / 2;
+    if (k < first) {
+      if (load) load_next(s);
+      continue;
+    }
+    for (size_t i = 0; i < frames; ++i) in[i] = (float)(0.17 * dv_rand(&signal));
     if (load) snprintf(r->event, sizeof r->event, "preset %zu", s->presets);
     r->cold = load || (h->work_waits && k % per_work == 0);
     if (r->cold) ask(s, load ? LOAD_PRESET_AND_WORK : WORK);
@@ -148,14 +155,14 @@ static int by_time(const void* a, const void* b)
   return (x < y) - (x > y);
 }
 
-static void run_session(dv_host_world* world, bool jumps, size_t frames, block_row* rows, size_t count)
+static void run_session(dv_host_world* world, bool jumps, size_t frames, block_row* rows, size_t first, size_t count)
 {
   session s = {.host = dv_host_new(world, false, RATE, DV_HOST_WORKER)};
   pthread_t other;
   look_up_ports(&s);
   pin(0);
   if (pthread_create(&other, NULL, other_thread, &s)) abort();
-  play(&s, jumps, frames, rows, count);
+  play(&s, jumps, frames, rows, first, count);
   s.asks = STOP;
   pthread_join(other, NULL);
   dv_host_free(s.host);
@@ -183,25 +190,28 @@ static void print_costs(size_t frames, block_row* rows, size_t count)
 int main(int argc, char** argv)
 {
   const char* presets = NULL;
-  double minutes = 1.0;
+  double minutes = 1.0, from_minutes = 0.0;
   size_t frames = 512, repeats = 5;
   bool jumps = false;
   if (argc < 2) return 2;
   for (int i = 2; i + 1 < argc; i += 2) {
     if (!strcmp(argv[i], "--presets")) presets = argv[i + 1];
     if (!strcmp(argv[i], "--minutes")) minutes = atof(argv[i + 1]);
+    if (!strcmp(argv[i], "--from")) from_minutes = atof(argv[i + 1]);
     if (!strcmp(argv[i], "--automation")) jumps = !strcmp(argv[i + 1], "jumps");
     if (!strcmp(argv[i], "--block")) frames = (size_t)atoi(argv[i + 1]);
     if (!strcmp(argv[i], "--repeats")) repeats = (size_t)atoi(argv[i + 1]);
   }
-  if (!(minutes > 0.0) || frames < 1 || frames > DV_HOST_MAX_BLOCK || repeats < 1) return 2;
+  if (!(minutes > from_minutes && from_minutes >= 0.0) || frames < 1 || frames > DV_HOST_MAX_BLOCK || repeats < 1)
+    return 2;
+  const size_t first = (size_t)(from_minutes * 60.0 * RATE) / frames, warm = first + WARM_UP_BLOCKS;
   const size_t count = WARM_UP_BLOCKS + (size_t)(minutes * 60.0 * RATE) / frames;
   block_row* rows = calloc(count, sizeof *rows);
   if (!rows) return 2;
   for (size_t k = 0; k < count; ++k) rows[k].time_us = INFINITY;
   dv_host_world* world = dv_host_world_new(argv[1], presets);
-  for (size_t r = 0; r < repeats; ++r) run_session(world, jumps, frames, rows, count);
-  print_costs(frames, rows + WARM_UP_BLOCKS, count - WARM_UP_BLOCKS);
+  for (size_t r = 0; r < repeats; ++r) run_session(world, jumps, frames, rows, first, count);
+  print_costs(frames, rows + warm, count - warm);
   dv_host_world_free(world);
   free(rows);
   return EXIT_SUCCESS;
