@@ -79,7 +79,11 @@ static dv_status choose_starts(session* s, dv_fit_starts* starts, dv_error* err)
   dv_chain_params* start = &starts->start[0].params;
   *starts = (dv_fit_starts){.count = 1};
   if (o->reference) dv_params_initial(o->fit.seed, start);
-  else if (!o->init) return dv_fit_default_starts(&stems, starts, err);
+  else if (!o->init) {
+    const dv_status found = dv_fit_default_starts(&stems, starts, err);
+    if (o->fit.frozen >> DV_EFFECT_DELAY & 1u) starts->count = 1; /* which would otherwise be by chance what it holds */
+    return found;
+  }
   if (!o->init) return DV_OK;
   dv_preset preset;
   const dv_status status = dv_preset_resolve(o->init, o->corpora_dir, &preset, err);

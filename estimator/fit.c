@@ -43,21 +43,28 @@ typedef struct {
   double raw[DV_PARAM_COUNT], m[DV_PARAM_COUNT], v[DV_PARAM_COUNT];
 } descent;
 
+/* What a step evaluated. */
+typedef struct {
+  uint64_t step, start;
+  double raw[DV_PARAM_COUNT], objective, loss;
+} evaluated;
+
+/* A trial that is over. */
 typedef struct {
   descent at;
-  double sum; /* of the last objectives of a trial */
+  evaluated last;
+  double sum; /* of its last objectives */
 } ranked;
 
 /* What a checkpoint holds. */
 typedef struct {
   descent now;
-  ranked best_two[2]; /* of the trials that are over */
-  uint64_t trials;    /* that are over */
-  uint64_t done;      /* steps of all descents */
-  double sum;         /* of this trial's last objectives so far */
-  double best[DV_PARAM_COUNT];
-  double best_objective, best_loss, first_loss;
-  uint64_t best_step;
+  ranked best_two[2];   /* of the trials */
+  evaluated last, best; /* best: what is handed out */
+  uint64_t trials;      /* that are over */
+  uint64_t done;        /* steps of all descents */
+  double sum;           /* of this trial's last objectives so far */
+  double first_loss;
   double elapsed_s;
   uint64_t end;
   uint64_t chunks;
@@ -164,16 +171,34 @@ static void draw_batch(dv_fit* f)
   }
 }
 
+/* A descent that is over before its trial would be is the only one. */
+static size_t tried_starts(const dv_fit_config* c) { return c->final_steps < c->steps ? c->starts : 1; }
+
+size_t dv_fit_config_steps(const dv_fit_config* c)
+{
+  const size_t starts = tried_starts(c);
+  return c->steps + (starts > 1 ? (starts - 1) * c->trial_steps + c->final_steps - c->trial_steps : 0);
+}
+
+/* Trials are one for each start, then one more for each of the best two. */
+static size_t trial_count(const dv_fit_config* c) { return tried_starts(c) > 1 ? c->starts + 2 : 0; }
+
+static bool is_trying(const dv_fit* f) { return f->state.trials < trial_count(&f->config); }
+
+/* A trial has been won and another one is under way. */
+static bool has_leader(const dv_fit* f)
+{
+  return is_trying(f) && f->state.trials > 0 && f->state.trials <= f->config.starts;
+}
+
 static void keep_if_best(dv_fit* f, const dv_fit_step* step)
 {
   fit_state* s = &f->state;
-  const double objective = step->values.total + step->regulariser;
+  s->last = (evaluated){s->done, s->now.start, {0}, step->values.total + step->regulariser, step->values.total};
+  memcpy(s->last.raw, s->now.raw, sizeof s->last.raw);
   if (s->done == 0) s->first_loss = step->values.total;
-  if (!f->last_is_best && s->done > 0 && !(objective < s->best_objective)) return;
-  s->best_objective = objective;
-  s->best_loss = step->values.total;
-  s->best_step = s->done;
-  memcpy(s->best, s->now.raw, sizeof s->best);
+  const bool better = f->last_is_best ? !has_leader(f) : s->last.objective < s->best.objective;
+  if (s->done == 0 || better) s->best = s->last;
 }
 
 /* Of stems that a chain can match closely the prior knows nothing: its weight is that of the loss. */
@@ -203,22 +228,9 @@ static double elapsed(const dv_fit* f) { return f->state.elapsed_s + dv_monotoni
 
 /* --- Trials: which of the starts goes on -------------------------------------------------------------------- */
 
-enum { COMPARED = 10 };                /* the last objectives of a trial, that are summed */
-static const double TRIALS_TIME = 0.3; /* of the time allowed */
-
-/* A descent that is over before its trial would be is the only one. */
-static size_t tried_starts(const dv_fit_config* c) { return c->final_steps < c->steps ? c->starts : 1; }
-
-size_t dv_fit_config_steps(const dv_fit_config* c)
-{
-  const size_t starts = tried_starts(c);
-  return c->steps + (starts > 1 ? (starts - 1) * c->trial_steps + c->final_steps - c->trial_steps : 0);
-}
-
-/* Trials are one for each start, then one more for each of the best two. */
-static size_t trial_count(const dv_fit_config* c) { return tried_starts(c) > 1 ? c->starts + 2 : 0; }
-
-static bool is_trying(const dv_fit* f) { return f->state.trials < trial_count(&f->config); }
+enum { COMPARED = 10 };                                    /* the last objectives of a trial, that are summed */
+static const uint64_t SEED_STRIDE = 0xd1342543de82ef95ULL; /* no start of one seed is one of the next */
+static const double TRIALS_TIME = 0.3;                     /* of the time allowed */
 
 static void scatter(const dv_fit* f, uint64_t random, double raw[DV_PARAM_COUNT])
 {
@@ -233,19 +245,20 @@ static void begin_descent(dv_fit* f, size_t start)
   *d = (descent){.start = start};
   memcpy(d->raw, f->given[origin(f, start)].raw, sizeof d->raw);
   set_scales(f, start);
-  if (start >= f->given_count) scatter(f, f->config.seed + start, d->raw);
+  if (start >= f->given_count) scatter(f, f->config.seed * SEED_STRIDE + start, d->raw);
 }
 
-static void go_on_with(dv_fit* f, const descent* d)
+static void go_on_with(dv_fit* f, const ranked* trial)
 {
-  f->state.now = *d;
-  set_scales(f, d->start);
+  f->state.now = trial->at;
+  f->state.last = trial->last;
+  set_scales(f, trial->at.start);
 }
 
 /* Among the best two. */
 static void rank(fit_state* s)
 {
-  const ranked ended = {s->now, s->sum};
+  const ranked ended = {s->now, s->last, s->sum};
   const bool first = s->trials == 0 || ended.sum < s->best_two[0].sum;
   if (first) s->best_two[1] = s->best_two[0];
   if (first) s->best_two[0] = ended;
@@ -260,19 +273,20 @@ static void end_trial(dv_fit* f)
   if (s->trials < starts) rank(s);
   ++s->trials;
   if (s->trials < starts) begin_descent(f, s->trials);
-  else if (s->trials == starts) go_on_with(f, &s->best_two[1].at);
+  else if (s->trials == starts) go_on_with(f, &s->best_two[1]);
   else if (s->trials == starts + 1) {
-    s->best_two[1] = (ranked){s->now, s->sum};
-    go_on_with(f, &s->best_two[0].at);
-  } else if (s->best_two[1].sum < s->sum) go_on_with(f, &s->best_two[1].at);
+    s->best_two[1] = (ranked){s->now, s->last, s->sum};
+    go_on_with(f, &s->best_two[0]);
+  } else if (s->best_two[1].sum < s->sum) go_on_with(f, &s->best_two[1]);
   s->sum = 0.0;
+  if (f->last_is_best) s->best = has_leader(f) ? s->best_two[0].last : s->last;
 }
 
 /* A trial that is not over is as if it had not been, unless it is that of the best. */
 static void stop_trials(dv_fit* f)
 {
   fit_state* s = &f->state;
-  if (s->trials > 0 && s->trials <= f->config.starts) go_on_with(f, &s->best_two[0].at);
+  if (has_leader(f)) go_on_with(f, &s->best_two[0]);
   s->trials = trial_count(&f->config);
 }
 
@@ -388,7 +402,7 @@ static dv_status prepare(dv_fit* f, const dv_fit_stems* stems, const dv_fit_star
   f->state.chunks = f->chunks;
   f->mono = f->config.scaled && dv_fit_is_mono(stems);
   begin_descent(f, 0);
-  memcpy(f->state.best, f->state.now.raw, sizeof f->state.best);
+  memcpy(f->state.best.raw, f->state.now.raw, sizeof f->state.best.raw);
   f->resumed_s = dv_monotonic_s();
   return check_freedom(f, err);
 }
@@ -409,10 +423,9 @@ dv_status dv_fit_new(const dv_fit_config* config, const dv_fit_stems* stems, con
 void dv_fit_best(const dv_fit* f, dv_chain_params* params)
 {
   const fit_state* s = &f->state;
-  const bool leads = is_trying(f) && s->trials > 0 && s->trials <= f->config.starts;
-  const double* last = leads ? s->best_two[0].at.raw : s->now.raw;
+  const bool last = f->last_is_best && s->end != DV_FIT_NONFINITE && !has_leader(f);
   double raw[DV_PARAM_COUNT];
-  memcpy(raw, f->last_is_best && s->end != DV_FIT_NONFINITE ? last : s->best, sizeof raw);
+  memcpy(raw, last ? s->now.raw : s->best.raw, sizeof raw);
   dv_raw_clamp(raw); /* unscaled steps may have left what a preset can hold */
   dv_params_from_raw(raw, params);
 }
@@ -424,10 +437,10 @@ void dv_fit_get_result(const dv_fit* f, dv_fit_result* result)
                             .chunks_dropped = dv_objective_dropped(f->objective),
                             .batch = f->batch,
                             .steps_done = s->done,
-                            .start = s->now.start,
-                            .best_step = s->best_step,
+                            .start = s->best.start,
+                            .best_step = s->best.step,
                             .first_loss = s->first_loss,
-                            .best_loss = s->best_loss,
+                            .best_loss = s->best.loss,
                             .elapsed_s = elapsed(f),
                             .end = (dv_fit_end)s->end};
 }
@@ -491,7 +504,7 @@ static bool state_is_sound(const dv_fit* f, const fit_state* s)
   const bool ended = s->end != DV_FIT_RUNNING;
   return s->chunks == f->chunks && s->end <= DV_FIT_NONFINITE && s->trials <= trial_count(&f->config) &&
          (ended || s->now.step < f->config.steps) && s->done <= dv_fit_config_steps(&f->config) &&
-         s->best_step <= s->done && s->elapsed_s >= 0.0 && finite_all(s->best, DV_PARAM_COUNT) &&
+         s->best.step <= s->done && s->elapsed_s >= 0.0 && finite_all(s->best.raw, DV_PARAM_COUNT) &&
          descent_is_sound(f, &s->now) && descent_is_sound(f, &s->best_two[0].at) &&
          descent_is_sound(f, &s->best_two[1].at);
 }

@@ -6,7 +6,7 @@
  * Our own: the same Adam, but every parameter in units of its spread over the published presets (one rate then
  * suits a threshold in dB as well as the logit of a time constant) and drawn a little to their mean, at a rate that
  * starts ten times higher and falls along half a cosine, from the mean of those presets and the echoes that the stems
- * show.  It ends lower in a fifth of the steps; docs/math/fitting.md has the measurements.
+ * show.  It is below the published end in a fifth of its steps; docs/math/fitting.md has the measurements.
  *
  * Which of the many valleys a descent ends in is chance, and told by its first part: several starts are tried for some
  * steps each, the best two of them for some more, and the one that is lowest by then goes on.
@@ -30,12 +30,12 @@ typedef struct {
   size_t starts;        /* that are tried, from 1: those given, then others scattered around them in turn */
   size_t trial_steps;   /* of each of several starts */
   size_t final_steps;   /* of the best two of them; only the first is tried when this is no less than steps */
-  double spread;        /* of the other starts around the first, in deviations */
+  double spread;        /* of the others around those given, in deviations */
   double learning_rate; /* of the first step */
   double final_rate;    /* of the last; half a cosine between them */
   bool scaled;          /* rates count in deviations of the published presets, not in raw units */
   double max_seconds;   /* > 0: the schedule is shortened to end then */
-  uint64_t seed;        /* of the draws of chunks */
+  uint64_t seed;        /* of the draws of chunks and of the scattered starts */
   unsigned frozen;      /* bit 1u << dv_effect: its parameters stay as they start */
   double prior_weight;  /* per unit of loss, of half the squared distance from the published presets' mean, in
                            deviations */
@@ -45,7 +45,8 @@ typedef struct {
 /* 2000 steps at 0.01, 12 s with 5 s overlap, 35 chunks, seed 0, 1 thread. */
 void dv_fit_config_reference(dv_fit_config* config);
 
-/* Four starts for 60 steps, two for 150, the lower one for 400 from 0.1 down to 0.001 deviations, covering chunks, at most 8 a step. */
+/* Four starts for 60 steps, two for 150, the lower one for 400 from 0.1 down to 0.001 deviations; covering chunks, at
+   most 8 a step. */
 void dv_fit_config_default(dv_fit_config* config);
 
 typedef struct {
@@ -63,7 +64,7 @@ typedef struct {
   size_t chunks, chunks_dropped; /* used, and too quiet */
   size_t batch;                  /* chunks of a step */
   size_t steps_done, best_step;
-  size_t start;                 /* of the descent that goes on, from 0 */
+  size_t start;                 /* whose settings these are, from 0 */
   double first_loss, best_loss; /* totals without the regulariser */
   double elapsed_s;
   dv_fit_end end;
@@ -71,7 +72,7 @@ typedef struct {
 
 typedef struct dv_fit dv_fit;
 
-/* Of all descents together. */
+/* Of all descents together, if no trial is cut short. */
 size_t dv_fit_config_steps(const dv_fit_config* config);
 
 /* Takes a copy of the configuration; borrows the stems.  With a mono wet stem the pans stay as they start, unless the
@@ -82,7 +83,8 @@ DV_NODISCARD dv_status dv_fit_new(const dv_fit_config* config, const dv_fit_stem
 void dv_fit_free(dv_fit* fit);
 
 /* Evaluates once and updates.  *step is what was found; *more is false once the fit has ended.  A loss or gradient
-   that is not finite ends the fit with DV_OK and DV_FIT_NONFINITE, unless it is the first: then DV_ERR_NONFINITE. */
+   that is not finite ends the fit with DV_OK and DV_FIT_NONFINITE, or only its trial if one was won before; if it is the
+   first, DV_ERR_NONFINITE. */
 DV_NODISCARD dv_status dv_fit_advance(dv_fit* fit, dv_fit_step* step, bool* more, dv_error* err);
 
 /* What was reached so far: the lowest loss, or the last state where chunks are drawn. */

@@ -26,9 +26,9 @@ static const char USAGE[] =
   "are resampled.  DRY of several channels is averaged; WET is mono or stereo.\n"
   "\n"
   "what is fitted:\n"
-  "  -n, --steps N           steps of the optimiser (400; 2000 with --reference)\n"
+  "  -n, --steps N           steps of the optimiser, those of other starts come on top (400; 2000 with --reference)\n"
   "      --starts N          try N starts, 1 to 64, for 60 steps each, the best two for 150; the lower goes on (4; 1\n"
-  "                          with --init, --reference or fewer than 200 steps)\n"
+  "                          with --init, --reference, fewer than 200 steps or hardly an effect)\n"
   "      --max-seconds S     end after S seconds, with the schedule shortened to fit\n"
   "      --init PRESET       start from a preset: a file, the folder of a fit, a factory or published preset\n"
   "      --freeze LIST       some of eq,compressor,delay,reverb,send,pan that stay as they start\n"
@@ -235,7 +235,9 @@ static bool keep_given(int c, dv_fit_batch_options* batch)
 {
   const struct option* row = known;
   while (row->name && row->val != c) ++row;
-  if (!row->name || strchr("oqj", c) || c == RESUME || c == JSON || c == MANIFEST || c == JOBS || c == SHARD)
+  const bool letter = c < LEARNING_RATE; /* the others are no characters */
+  if (!row->name || (letter && strchr("oqj", c)) || c == RESUME || c == JSON || c == MANIFEST || c == JOBS ||
+      c == SHARD)
     return true;
   if (batch->given_count == DV_FIT_MAX_GIVEN) return false;
   const char* value = row->has_arg == no_argument ? NULL : optarg;

@@ -23,7 +23,7 @@ done >good.jsonl
 become() { # FOLDER [MORE OPTIONS]; in a process of its own, which is then the batch itself
   runs=$1
   shift
-  exec "$fit" --manifest good.jsonl -o "$runs" --jobs 2 -n "$steps" --checkpoint-seconds 0.2 --quiet "$@"
+  exec "$fit" --manifest good.jsonl -o "$runs" --jobs 2 -n "$steps" --learning-rate 0.05 --checkpoint-seconds 0.2 --quiet "$@"
 }
 run() { (become "$@"); }
 
@@ -65,7 +65,7 @@ grep -q "batch.txt: the folder was begun by 'diffvox-fit .* --steps=$steps'" err
 
 # One that fails stops no other, and is listed with its reason; JSON lines name their pair.
 status=0
-"$fit" --manifest all.jsonl -o failing --jobs 2 -n "$steps" --json >out 2>err || status=$?
+"$fit" --manifest all.jsonl -o failing --jobs 2 -n "$steps" --learning-rate 0.05 --json >out 2>err || status=$?
 [ $status = 1 ] || fail "a pair failed, the status was $status"
 [ "$(grep -c '^{"track": "pair[1-3]", "state": "done"' out)" = 3 ] || fail "$(cat out)"
 [ "$(grep -c '^{"track": "pair[1-3]", "step": ' out)" = $((3 * steps)) ] || fail "$(cat out)"

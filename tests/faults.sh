@@ -26,13 +26,15 @@ random_seconds() {
 
 begin=$(now_ms)
 "$fit" "$dry" "$wet" -o "$folder/one" -n 1 --quiet
-longest=$((2 * ($(now_ms) - begin) + 500)) # a kill comes before the first step, between steps, or while results are written
+# A kill comes before the first step, between steps, or while results are written.
+longest=$((2 * ($(now_ms) - begin) + 500))
 "$fit" "$dry" "$wet" -o "$folder/whole" -n "$steps" --starts "$starts" --quiet
 
 done_early=0 resumed=0 count=0
 while [ $count -lt "$kills" ]; do
   [ -f "$folder/cut/checkpoint" ] && resumed=$((resumed + 1))
-  "$fit" "$dry" "$wet" -o "$folder/cut" -n "$steps" --starts "$starts" --quiet --resume --checkpoint-seconds "$(interval $count)" &
+  "$fit" "$dry" "$wet" -o "$folder/cut" -n "$steps" --starts "$starts" --quiet --resume \
+    --checkpoint-seconds "$(interval $count)" &
   child=$!
   sleep "$(random_seconds $longest)"
   kill -9 $child 2>/dev/null || true

@@ -500,7 +500,40 @@ static void test_a_fit_cut_in_a_trial_has_the_best_before(void** state)
   advance(fit, 1, &cut);
   dv_fit_free(fit);
   assert_int_equal(cut.starts[TRIAL], 1);
-  assert_memory_equal(&cut.params, &first.params, sizeof cut.params);
+  assert_int_equal(cut.result.start, 0);
+  assert_int_equal(cut.result.best_step, TRIAL - 1);
+  assert_close(cut.result.best_loss, first.totals[TRIAL - 1], 0.0, 0.0);
+}
+
+/* Where all steps compare the same it is the lowest, and the start is the one that it is of. */
+static void test_the_lowest_loss_of_all_trials_is_kept(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  const dv_fit_config config = trials_config();
+  dv_fit* fit = new_fit(&config, &stems);
+  outcome o = {.count = 0};
+  for (size_t i = 0; i < ALL; ++i) {
+    size_t lowest = 0;
+    advance(fit, 1, &o);
+    for (size_t k = 1; k < o.count; ++k)
+      if (o.objectives[k] < o.objectives[lowest]) lowest = k;
+    assert_int_equal(o.result.best_step, lowest);
+    assert_int_equal(o.result.start, o.starts[lowest]);
+  }
+  dv_fit_free(fit);
+}
+
+/* A start of one seed is none of the next. */
+static void test_another_seed_scatters_other_starts(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = trials_config();
+  const outcome first = run(&config, &stems);
+  config.seed = 1;
+  const outcome other = run(&config, &stems);
+  assert_close(other.totals[0], first.totals[0], 0.0, 0.0);
+  for (size_t i = 1; i < 3; ++i)
+    for (size_t k = 1; k < 3; ++k) assert_true(other.totals[TRIAL * i] != first.totals[TRIAL * k]);
 }
 
 /* --- States ------------------------------------------------------------------------------------------------- */
@@ -855,6 +888,8 @@ int main(void)
     cmocka_unit_test(test_a_descent_shorter_than_its_trials_has_one_start),
     cmocka_unit_test(test_another_start_leaves_frozen_effects_alone),
     cmocka_unit_test(test_a_fit_cut_in_a_trial_has_the_best_before),
+    cmocka_unit_test(test_the_lowest_loss_of_all_trials_is_kept),
+    cmocka_unit_test(test_another_seed_scatters_other_starts),
     cmocka_unit_test(test_a_saved_state_continues_bit_for_bit),
     cmocka_unit_test(test_a_saved_state_continues_trials),
     cmocka_unit_test(test_a_saved_state_continues_the_draws),

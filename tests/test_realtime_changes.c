@@ -97,7 +97,7 @@ static void test_change_of_a_parameter_does_not_click(void** state)
   c = same("delay loop closes", &from);
   c.to.delay.feedback = 0.3;
   assert_no_click(&from, &c, false);
-  from.delay = (dv_delay_params){251.3, 0.64, 0.95, {5000.0, 0.9}, 0.5, 0.5};
+  from.delay = (dv_delay_params){251.3, 0.88, 0.95, {5000.0, 0.9}, 0.5, 0.5}; /* too long a tail to be closed */
   c = same("open loop's delay time, more stages", &from);
   c.to.delay.delay_ms = 117.3;
   assert_no_click(&from, &c, false);

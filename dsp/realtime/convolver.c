@@ -73,9 +73,9 @@ struct dv_conv {
   bool closed;     /* only zeros come */
 };
 
-/* Costs in processor cycles, measured (tests/hosts/soak) where all levels play; only their ratios within a level matter.
-   The longer the partitions, the more has to come from beyond the nearest caches, above all what a transform's first
-   pass takes in. */
+/* Costs in processor cycles, measured (tests/hosts/soak) where all levels play; only their ratios within a level
+   matter.  The longer the partitions, the more has to come from beyond the nearest caches, above all what a
+   transform's first pass takes in. */
 typedef struct {
   size_t partition;              /* up to */
   size_t first_percent, percent; /* of an FFT's items, in its first pass and in the others */

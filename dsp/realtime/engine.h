@@ -14,8 +14,8 @@
  * signal is cut into blocks: internally all work is done in quanta of 64 frames.  Changes glide or crossfade
  * over some 40 ms, beginning with the next quantum, and end exactly on their target.  Later are: the look-ahead, which
  * begins after some 60 ms; a variation of the reverb's response, which fades in part by part within 1.5 s; and a new
- * delay time, which waits for such a fade, at most 1.1 s, or 2 s while responses follow each other, and in an open loop
- * (dsp/realtime/pingpong.h) takes 40 ms for every eight echoes.
+ * delay time, which waits for such a fade, at most 1.3 s, or 2.2 s while responses follow each other, and in an open
+ * loop (dsp/realtime/pingpong.h) takes 40 ms for every eight echoes.
  *
  * One thread at a time may call the functions of an engine; dv_rt_set_response, dv_rt_replace_response and
  * dv_rt_take_retired may be called from another one.  Engines share nothing.  Precision: signals float, recursions

@@ -206,6 +206,7 @@ int main(int argc, char** argv)
     return 2;
   const size_t first = (size_t)(from_minutes * 60.0 * RATE) / frames, warm = first + WARM_UP_BLOCKS;
   const size_t count = WARM_UP_BLOCKS + (size_t)(minutes * 60.0 * RATE) / frames;
+  if (warm >= count) return 2; /* no block is left to measure */
   block_row* rows = calloc(count, sizeof *rows);
   if (!rows) return 2;
   for (size_t k = 0; k < count; ++k) rows[k].time_us = INFINITY;
