@@ -18,6 +18,7 @@ enum { MAX_URIS = 512 };
 
 typedef struct {
   char *label, *uri;
+  LilvState* state; /* read once: each reading of lilv's leaves a kilobyte in its world */
 } preset_entry;
 
 struct dv_host_world {
@@ -95,7 +96,10 @@ static void list_presets(dv_host_world* w)
     lilv_world_load_resource(w->lilv, preset);
     LilvNode* name = lilv_world_get(w->lilv, preset, label, NULL);
     if (!name) stop("a preset without a label:", lilv_node_as_uri(preset));
-    w->presets[w->preset_count++] = (preset_entry){strdup(lilv_node_as_string(name)), strdup(lilv_node_as_uri(preset))};
+    LilvState* state = lilv_state_new_from_world(w->lilv, &w->map, preset);
+    if (!state) stop("cannot read the preset", lilv_node_as_uri(preset));
+    w->presets[w->preset_count++] =
+      (preset_entry){strdup(lilv_node_as_string(name)), strdup(lilv_node_as_uri(preset)), state};
     lilv_node_free(name);
   }
   qsort(w->presets, w->preset_count, sizeof *w->presets, by_label);
@@ -128,6 +132,7 @@ void dv_host_world_free(dv_host_world* w)
   for (size_t i = 0; i < w->preset_count; ++i) {
     free(w->presets[i].label);
     free(w->presets[i].uri);
+    lilv_state_free(w->presets[i].state);
   }
   free(w->presets);
   lilv_world_free(w->lilv);
@@ -258,19 +263,9 @@ static const void* get_port(const char* symbol, void* host, uint32_t* size, uint
   return &h->control[dv_host_port(h, symbol)];
 }
 
-static void apply(dv_host* h, LilvState* state)
-{
-  if (!state) stop("cannot read a state", "");
-  lilv_state_restore(state, h->instance, set_port, h, 0, NULL);
-  lilv_state_free(state);
-}
+static void apply(dv_host* h, const LilvState* state) { lilv_state_restore(state, h->instance, set_port, h, 0, NULL); }
 
-void dv_host_load_preset(dv_host* h, size_t index)
-{
-  LilvNode* uri = lilv_new_uri(h->world->lilv, h->world->presets[index].uri);
-  apply(h, lilv_state_new_from_world(h->world->lilv, &h->world->map, uri));
-  lilv_node_free(uri);
-}
+void dv_host_load_preset(dv_host* h, size_t index) { apply(h, h->world->presets[index].state); }
 
 char* dv_host_save(dv_host* h)
 {
@@ -283,7 +278,10 @@ char* dv_host_save(dv_host* h)
 
 void dv_host_restore(dv_host* h, const char* text)
 {
-  apply(h, lilv_state_new_from_string(h->world->lilv, &h->world->map, text));
+  LilvState* state = lilv_state_new_from_string(h->world->lilv, &h->world->map, text);
+  if (!state) stop("cannot read a state", "");
+  apply(h, state);
+  lilv_state_free(state);
 }
 
 typedef struct {
