@@ -232,9 +232,16 @@ enum { COMPARED = 10 };                                    /* the last objective
 static const uint64_t SEED_STRIDE = 0xd1342543de82ef95ULL; /* no start of one seed is one of the next */
 static const double TRIALS_TIME = 0.3;                     /* of the time allowed */
 
+/* What the stems show, the delay and the reverb's decay (dv_echo_start), is not left to chance. */
 static void scatter(const dv_fit* f, uint64_t random, double raw[DV_PARAM_COUNT])
 {
-  for (int i = 0; i < DV_PARAM_COUNT; ++i) raw[i] += f->config.spread * f->scale[i] * dv_draw_normal(&random);
+  dv_chain_params by;
+  double* offset = dv_params_flat(&by);
+  for (int i = 0; i < DV_PARAM_COUNT; ++i) offset[i] = f->config.spread * f->scale[i] * dv_draw_normal(&random);
+  by.delay = (dv_delay_params){0};
+  by.log_damp = 0.0;
+  memset(by.reverb.decay, 0, sizeof by.reverb.decay);
+  for (int i = 0; i < DV_PARAM_COUNT; ++i) raw[i] += offset[i];
   if (f->mono) dv_fit_tie_channels(raw);
   dv_raw_clamp(raw);
 }

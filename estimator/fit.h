@@ -30,7 +30,7 @@ typedef struct {
   size_t starts;        /* that are tried, from 1: those given, then others scattered around them in turn */
   size_t trial_steps;   /* of each of several starts */
   size_t final_steps;   /* of the best two of them; only the first is tried when this is no less than steps */
-  double spread;        /* of the others around those given, in deviations */
+  double spread;        /* of the others around those given, in deviations; delay and decay stay as given */
   double learning_rate; /* of the first step */
   double final_rate;    /* of the last; half a cosine between them */
   bool scaled;          /* rates count in deviations of the published presets, not in raw units */

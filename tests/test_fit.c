@@ -460,6 +460,16 @@ static void test_trials_see_the_same_chunks(void** state)
   assert_memory_equal(&several.params, &one.params, sizeof one.params);
 }
 
+static void test_the_delay_is_not_scattered(void** state)
+{
+  const dv_fit_stems stems = stereo(*state);
+  dv_fit_config config = trials_config();
+  config.frozen = ~(1u << DV_EFFECT_DELAY);
+  const outcome o = run(&config, &stems);
+  for (size_t start = 1; start < 3; ++start)
+    assert_memory_equal(o.totals, o.totals + TRIAL * start, TRIAL * sizeof *o.totals);
+}
+
 static void test_a_descent_shorter_than_its_trials_has_one_start(void** state)
 {
   const dv_fit_stems stems = stereo(*state);
@@ -885,6 +895,7 @@ int main(void)
     cmocka_unit_test(test_the_first_of_several_starts_is_the_one_given),
     cmocka_unit_test(test_trials_see_the_same_chunks),
     cmocka_unit_test(test_given_starts_are_tried_before_scattered_ones),
+    cmocka_unit_test(test_the_delay_is_not_scattered),
     cmocka_unit_test(test_a_descent_shorter_than_its_trials_has_one_start),
     cmocka_unit_test(test_another_start_leaves_frozen_effects_alone),
     cmocka_unit_test(test_a_fit_cut_in_a_trial_has_the_best_before),
